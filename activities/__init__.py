@@ -1,0 +1,1 @@
+"""What a journey does to the world."""

@@ -1,0 +1,61 @@
+"""What a channel is given to send, and what every channel can do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from messages import Channel
+
+MessageKind = Literal["transactional", "service", "marketing"]
+
+
+@dataclass(frozen=True)
+class RenderedEmail:
+    """An email as it will look; `text` is the plain part."""
+
+    subject: str
+    preheader: str
+    html: str
+    text: str
+
+
+@dataclass(frozen=True)
+class RenderedCard:
+    """A push notification or in-app message as it will look; `link` is where a tap leads, `action` what the button says."""
+
+    title: str
+    body: str
+    link: str = ""
+    action: str = ""
+    image: str = ""
+
+
+Rendered = RenderedEmail | RenderedCard
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """One message, ready to be handed to a provider. Only `address` and `rendered` are personal; neither is ever logged."""
+
+    send_key: str
+    user_id: str
+    channel: Channel
+    template: str
+    topic: str
+    kind: MessageKind
+    rendered: Rendered
+    address: str = field(default="", repr=False)
+    """Email address or push token; empty for in-app."""
+
+
+class Provider(Protocol):
+    """One way a message can take."""
+
+    name: str
+
+    async def send(self, envelope: Envelope) -> str:
+        """Hand it over within 10 seconds; returns the provider's id for it.
+
+        Raises one of the four ProviderErrors of errors.py, and nothing else.
+        """

@@ -1,0 +1,1 @@
+"""Where, and on what device, the person is."""

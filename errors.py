@@ -1,0 +1,69 @@
+"""Which mistakes there are, and what the reader should do about each.
+
+JourneymanError
+├── SettingsError            the environment is wrong: a port, an address, a credential
+├── JourneyError             a journey file is wrong; refused when loaded, before anyone enters it
+├── EventError               an event is wrong; the front door answers 400 and stores nothing
+│   ├── EventTooLarge        413
+│   └── EventConflict        409: the message id is known with another body
+├── TemplateError            a template is missing or cannot be rendered
+└── ProviderError            a provider did not accept a message
+    ├── NeverSent            it never left this machine: safe to try again
+    ├── TryLater             the provider asked us to wait (429): safe to try again
+    ├── Refused              the provider will never accept it (4xx): not tried again
+    └── InDoubt              it may have arrived: never blindly tried again
+"""
+
+from datetime import timedelta
+
+
+class JourneymanError(Exception):
+    """The root of every error raised on purpose; its text says what to do next and holds no personal data."""
+
+
+class SettingsError(JourneymanError):
+    """The environment does not fit: the text names the variable and what it expects."""
+
+
+class JourneyError(JourneymanError):
+    """A journey cannot be loaded: the text names the file and how to mend it."""
+
+
+class EventError(JourneymanError):
+    """An event cannot be taken: the text names the field. Nothing of it was stored."""
+
+
+class EventTooLarge(EventError):
+    """A body over the limit; send smaller batches."""
+
+
+class EventConflict(EventError):
+    """The message id was used before with another body; give every event its own id."""
+
+
+class TemplateError(JourneymanError):
+    """A template is missing, malformed, or refused its data."""
+
+
+class ProviderError(JourneymanError):
+    """A provider did not say that it accepted the message."""
+
+
+class NeverSent(ProviderError):
+    """The call failed before a byte of it left: name resolution or connection refused."""
+
+
+class TryLater(ProviderError):
+    """The provider is over its rate and took nothing."""
+
+    def __init__(self, message: str, after: timedelta) -> None:
+        super().__init__(message)
+        self.after = after
+
+
+class Refused(ProviderError):
+    """The provider refused this message for good."""
+
+
+class InDoubt(ProviderError):
+    """The call broke after it may have been received."""

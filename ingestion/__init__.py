@@ -1,0 +1,1 @@
+"""The front doors: how facts come in."""

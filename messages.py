@@ -1,0 +1,51 @@
+"""What a journey may say, and through which channel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from events import Event
+
+Channel = Literal["email", "push", "in_app"]
+Data = Event | str | int | bool | Decimal | None
+"""What a template may be given beside the person: facts and plain values."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message through one channel; `template` is its file below `templates/<channel>/`, without language and ending."""
+
+    channel: Channel
+    template: str
+    data: dict[str, Data]
+    unless: tuple[type[Event], ...] = ()
+    """Kinds of event that make it pointless; judged in the transaction that claims the send."""
+
+
+@dataclass(frozen=True)
+class FirstOf:
+    """Messages in order of preference; the first whose channel reaches the person is sent."""
+
+    messages: tuple[Message, ...]
+
+
+def email(template: str, *, unless: tuple[type[Event], ...] = (), **data: Data) -> Message:
+    """An email."""
+    return Message("email", template, data, unless)
+
+
+def push(template: str, *, unless: tuple[type[Event], ...] = (), **data: Data) -> Message:
+    """A push notification; withheld where the person has no token."""
+    return Message("push", template, data, unless)
+
+
+def in_app(template: str, *, unless: tuple[type[Event], ...] = (), **data: Data) -> Message:
+    """A message inside the site or app; withheld where the person is not there just now."""
+    return Message("in_app", template, data, unless)
+
+
+def first_of(first: Message, *others: Message) -> FirstOf:
+    """One message by the first channel that reaches the person; the choice is made when it is sent."""
+    return FirstOf((first, *others))

@@ -1,0 +1,24 @@
+"""What a journey is written with."""
+
+from .definition import Journey, after, always, days, hours, journey, minutes, never, weeks
+from .user import Outcome, Profile, User
+from messages import email, first_of, in_app, push
+
+__all__ = [
+    "Journey",
+    "Outcome",
+    "Profile",
+    "User",
+    "after",
+    "always",
+    "days",
+    "email",
+    "first_of",
+    "hours",
+    "in_app",
+    "journey",
+    "minutes",
+    "never",
+    "push",
+    "weeks",
+]
