@@ -7,7 +7,7 @@ where templates can read it. Names follow the Segment ecommerce and video specs.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, ClassVar, Generic, Literal, Self, TypeVar
 
@@ -17,7 +17,9 @@ E = TypeVar("E", bound="Event", covariant=True)
 
 Text = Annotated[str, Field(max_length=500)]
 Link = Annotated[str, Field(max_length=1000)]
-Key = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value), Field(max_length=200)]
+Key = Annotated[
+    str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value), Field(max_length=200)
+]
 """A key is compared as a string: 123 and "123" are the same cart."""
 Amount = Annotated[Decimal, Field(allow_inf_nan=False, max_digits=18)]
 
@@ -138,7 +140,6 @@ class SignedUp(Activity):
     """An account was created."""
 
     event_name: ClassVar[str] = "Signed Up"
-    type: Text | None = None
 
 
 class Identified(Event):
@@ -224,7 +225,9 @@ class OrderCompleted(Basket, Activity):
         spent: dict[str, Decimal] = {}
         for product in self.products:
             if product.category:
-                spent[product.category] = spent.get(product.category, Decimal(0)) + (product.price or 0) * product.quantity
+                spent[product.category] = (
+                    spent.get(product.category, Decimal(0)) + (product.price or 0) * product.quantity
+                )
         return max(spent, key=lambda category: (spent[category], category)) if spent else None
 
 

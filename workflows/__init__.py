@@ -1,8 +1,9 @@
 """What a journey is written with."""
 
+from messages import email, first_of, in_app, push
+
 from .definition import Journey, after, always, days, hours, journey, minutes, never, weeks
 from .user import Outcome, Profile, User
-from messages import email, first_of, in_app, push
 
 __all__ = [
     "Journey",

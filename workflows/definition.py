@@ -68,7 +68,6 @@ class Journey(Generic[E]):
     again: Again
     kind: Kind
     priority: int
-    holdout: int
 
     @property
     def summary(self) -> str:
@@ -108,11 +107,10 @@ def journey(
     again: Again = never,
     kind: Kind = "reactive",
     priority: int = 3,
-    holdout: int = 0,
 ) -> Callable[[Function[E]], Journey[E]]:
     """Declare an async function of a user and an event to be a journey.
 
-    `priority` runs from 1 (first) to 5, `holdout` is a percentage. Raises JourneyError for a declaration that cannot be right.
+    `priority` runs from 1 (first) to 5. Raises JourneyError for a declaration that cannot be right.
     """
     trigger = starts_on.kind if isinstance(starts_on, Quiet) else starts_on
     quiet = starts_on.duration if isinstance(starts_on, Quiet) else None
@@ -131,9 +129,9 @@ def journey(
                 f"{name}: again=always on {trigger.__name__}, which can repeat without bound. Give it a key (one_per=...), "
                 f"wait for quiet ({trigger.__name__}.then_quiet(...)), or limit it (again=after(days(...)))."
             )
-        if not 1 <= priority <= 5 or not 0 <= holdout <= 50:
-            raise JourneyError(f"{name}: priority runs from 1 to 5 and holdout from 0 to 50 percent.")
-        return Journey(name, function, trigger, quiet, where, one_per, goals, again, kind, priority, holdout)
+        if not 1 <= priority <= 5:
+            raise JourneyError(f"{name}: priority runs from 1 (first) to 5.")
+        return Journey(name, function, trigger, quiet, where, one_per, goals, again, kind, priority)
 
     return declare
 
@@ -147,5 +145,7 @@ def journey_of(module: Any, name: str) -> Journey[Event]:
     """The journey that a module of that name holds; JourneyError says what is missing."""
     found = getattr(module, name, None)
     if not isinstance(found, Journey):
-        raise JourneyError(f"journeys/{name}.py holds no journey named {name}: decorate `async def {name}` with @journey(...).")
+        raise JourneyError(
+            f"journeys/{name}.py holds no journey named {name}: decorate `async def {name}` with @journey(...)."
+        )
     return cast("Journey[Event]", found)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Annotated, Literal, Protocol, TypeVar, overload
+from typing import Literal, Protocol, TypeVar, overload
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime
 
 from events import Device, Event, Fact, Location, StoreDistance
 from messages import Channel, FirstOf, Message
@@ -34,6 +34,13 @@ class Outcome(Fact):
         return self.status == "accepted"
 
 
+class Dated(Fact):
+    """A date of the profile, by the trait that holds it; while `until` waits for it, it follows the trait's changes."""
+
+    trait: str
+    date: str | None = None
+
+
 class Profile(Fact):
     """Who the person is, without anything that tells who: fit to enter Temporal. Money is in `currency`."""
 
@@ -51,7 +58,13 @@ class Profile(Fact):
     favourite_category: str | None = None
     channels: tuple[Channel, ...] = ()
     """Channels that could reach the person now: an address or a token is there and nothing forbids its use."""
-    segments: Annotated[frozenset[str], Field(default_factory=frozenset)]
+    segments: frozenset[str] = frozenset()
+    dates: tuple[Dated, ...] = ()
+    """Dates that the settings allow journeys to see, such as the end of a trial."""
+
+    def date(self, trait: str) -> Dated:
+        """The date in that trait, to wait for; `until` follows its rule for unusable dates where there is none."""
+        return next((dated for dated in self.dates if dated.trait == trait), Dated(trait=trait))
 
 
 class User(Protocol):
@@ -82,7 +95,12 @@ class User(Protocol):
         """Wait that long."""
 
     async def until(
-        self, moment: time | date | datetime | str | None, /, *, weekdays: tuple[Weekday, ...] = (), unusable: Unusable = "skip"
+        self,
+        moment: time | date | datetime | str | Dated | None,
+        /,
+        *,
+        weekdays: tuple[Weekday, ...] = (),
+        unusable: Unusable = "skip",
     ) -> bool:
         """Wait for the person's own wall clock: the next such time, the start of that day, or that moment.
 

@@ -36,7 +36,10 @@ Rendered = RenderedEmail | RenderedCard
 
 @dataclass(frozen=True)
 class Envelope:
-    """One message, ready to be handed to a provider. Only `address` and `rendered` are personal; neither is ever logged."""
+    """One message, ready to be handed to a provider.
+
+    Only `address`, `rendered` and `unsubscribe_url` are personal; none is ever logged.
+    """
 
     send_key: str
     user_id: str
@@ -47,6 +50,8 @@ class Envelope:
     rendered: Rendered
     address: str = field(default="", repr=False)
     """Email address or push token; empty for in-app."""
+    unsubscribe_url: str = field(default="", repr=False)
+    """Where one click unsubscribes this person from this topic (RFC 8058); empty where that is not offered."""
 
 
 class Provider(Protocol):

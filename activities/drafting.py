@@ -1,0 +1,88 @@
+"""What a message says to this person, before anybody has decided whether it is sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from temporalio.exceptions import ApplicationError
+
+from errors import TemplateError
+from messages import Channel
+from profiles.person import Person
+from workflows.requests import MessageRequest
+
+from .channels.envelope import Envelope, Rendered
+from .front_matter import MessageDetails
+from .rendering import Templates
+from .unsubscribe_link import UnsubscribeLinks
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A message rendered for a person."""
+
+    request: MessageRequest
+    details: MessageDetails
+    rendered: Rendered
+    address: str
+    unsubscribe_url: str
+
+    def envelope(self, send_key: str, user_id: str) -> Envelope:
+        """The draft, ready for a provider."""
+        return Envelope(
+            send_key=send_key,
+            user_id=user_id,
+            channel=self.request.channel,
+            template=self.request.template,
+            topic=self.details.topic,
+            kind=self.details.kind,
+            rendered=self.rendered,
+            address=self.address,
+            unsubscribe_url=self.unsubscribe_url,
+        )
+
+
+class Drafting:
+    """Renders messages from templates and what is known of the person."""
+
+    def __init__(self, templates: Templates, links: UnsubscribeLinks) -> None:
+        self._templates = templates
+        self._links = links
+
+    def draft(self, person: Person, message: MessageRequest) -> Draft:
+        """The message as this person would see it; a template that cannot render raises an error that is tried again."""
+        try:
+            details = self._templates.details(message.channel, message.template)
+            url = ""
+            if details.kind != "transactional":
+                url = self._links.link(person.user_id, message.channel, details.topic)
+            rendered = self._templates.render(
+                message.channel,
+                message.template,
+                language=person.language,
+                data={**message.data, "unsubscribe_url": url or None},
+                person=known(person),
+            )
+        except TemplateError as error:
+            # A template can be mended while people wait for it.
+            raise ApplicationError(str(error), type="TemplateError") from None
+        return Draft(message, details, rendered, _address(person, message.channel), url)
+
+
+def known(person: Person) -> dict[str, Any]:
+    """What templates may say about a person; it never leaves this process but in the message."""
+    traits = {name: value for name, value in person.traits.items() if isinstance(value, (str, int, float, bool))}
+    profile = person.profile(datetime.now(UTC)).model_dump(mode="json")
+    return traits | profile | {"first_name": person.first_name, "segments": sorted(profile["segments"])}
+
+
+def _address(person: Person, channel: Channel) -> str:
+    match channel:
+        case "email":
+            return person.email or ""
+        case "push":
+            return person.tokens[-1]["value"] if person.tokens else ""
+        case "in_app":
+            return ""

@@ -1,0 +1,171 @@
+"""Whether a step may act at this moment: the quiet, the goal, and everything that speaks for or against a message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from events import Event
+from messages import Channel
+from profiles.person import Person
+from storage.database import Database
+from storage.facts import newest_first, read_events
+from storage.ledger import Send, counted
+from storage.people import blocked
+from storage.runs import OpenRun, Place, drop_touches, last_seq, put_run, run_at
+from workflows.clock import zone_of
+from workflows.definition import Journey
+from workflows.inbox import written
+from workflows.requests import Answer, MessageRequest, Pass, SendRequest
+
+from .front_matter import MessageDetails
+from .policy import Policy
+
+UNREACHED: dict[Channel, str] = {
+    "in_app": "the person is not there just now",
+    "push": "no push token",
+    "email": "no email address",
+}
+
+
+@dataclass(frozen=True)
+class Moments:
+    """The two clocks of an activity; never compared with each other."""
+
+    journey: datetime
+    machine: datetime
+
+
+class Guard:
+    """Judges inside the transaction that holds the person's lock, so that a goal committed before the claim wins."""
+
+    def __init__(self, database: Database, policy: Policy) -> None:
+        self._database = database
+        self._policy = policy
+
+    async def admit(
+        self, connection: AsyncConnection, journey: Journey[Event], walk: Pass, person: Person, now: datetime
+    ) -> Answer | None:
+        """Whether the journey may act at all: None, or `not_quiet` or `ended` with the reason. Notes that it has begun."""
+        place = Place(walk.journey, walk.user, walk.key)
+        if (goal := await self._goal(connection, journey, walk)) is not None:
+            return Answer(status="ended", reason=f"ended by {goal.event_name} ({goal.event_id})")
+        if walk.quiet and journey.quiet is not None:
+            newest = await self._newest_touch(connection, journey, walk)
+            if newest is not None:
+                due_at = newest.occurred_at + journey.quiet
+                await self._note(connection, walk, place, due_at)
+                await drop_touches(connection, place, newest.seq)
+                return Answer(status="not_quiet", until=due_at, event=written(newest))
+            for start in await read_events(connection, [walk.event_seq]):
+                if not journey.enters(start, person.profile(now)):
+                    return Answer(status="ended", reason="ended: the condition to enter no longer holds")
+            await drop_touches(connection, place, walk.event_seq)
+        await self._note(connection, walk, place, now, begun=True)
+        return None
+
+    async def choose(
+        self,
+        connection: AsyncConnection,
+        request: SendRequest,
+        person: Person,
+        details: Callable[[MessageRequest], MessageDetails],
+        refused: Container[str | None],
+        now: datetime,
+    ) -> MessageRequest | str:
+        """The first message whose channel reaches the person, or why none does."""
+        reach, pairs, reasons = self.reach(person, now), await blocked(connection, person.user_id), []
+        for message in request.messages:
+            hindrance = await self._pointless(connection, request.walk, message)
+            told = details(message)
+            if hindrance is None and message.channel in refused:
+                hindrance = "refused by the provider"
+            elif hindrance is None and message.channel not in reach:
+                hindrance = UNREACHED[message.channel]
+            elif hindrance is None and told.kind != "transactional" and _closed(pairs, message.channel, told.topic):
+                hindrance = "unsubscribed or suppressed"
+            if hindrance is None:
+                return message
+            reasons.append(f"{message.channel}: {hindrance}")
+        return "; ".join(reasons)
+
+    async def closed_channels(self, connection: AsyncConnection, user_id: str) -> frozenset[str]:
+        """Channels that must not be used for anything."""
+        pairs = await blocked(connection, user_id)
+        return frozenset(channel for channel in UNREACHED if _closed(pairs, channel, "*"))
+
+    async def _pointless(self, connection: AsyncConnection, walk: Pass, message: MessageRequest) -> str | None:
+        if message.unless:
+            async for event in newest_first(connection, walk.user, message.unless, since=walk.entry_seq):
+                return f"{event.event_name} came first"
+        return None
+
+    def reach(self, person: Person, now: datetime) -> tuple[Channel, ...]:
+        """Channels with an address, in-app only while the person is there."""
+        active = person.last_seen_at is not None and now - person.last_seen_at <= self._policy.active
+        return person.channels(active=active)
+
+    async def rest(
+        self, connection: AsyncConnection, person: Person, details: MessageDetails, channel: Channel, now: datetime
+    ) -> Answer | None:
+        """Whether quiet hours or a cap speak against it now: `held` until then, or `withheld`."""
+        zone = zone_of(person.believed_zone or self._policy.default_zone)
+        if self._policy.quiet_hours and details.quiet_hours != "ignore" and channel != "in_app":
+            over = self._policy.quiet_hours.over(now, zone)
+            if over is not None and details.quiet_hours == "drop":
+                return Answer(status="withheld", reason="quiet hours")
+            if over is not None:
+                return Answer(status="held", reason="quiet hours", until=over, zone=zone.key)
+        cap = self._policy.cap
+        if (
+            cap
+            and details.kind == "marketing"
+            and await counted(connection, person.user_id, "marketing", now - cap.window) >= cap.most
+        ):
+            return Answer(status="withheld", reason=f"cap: {cap.most} marketing messages in {cap.window.days} days")
+        return None
+
+    def expired(self, details: MessageDetails, first: Send | None, now: datetime) -> bool:
+        """Whether the message has been waiting for longer than it is worth."""
+        return details.expires is not None and first is not None and now - first.at > details.expires
+
+    async def _newest_touch(self, connection: AsyncConnection, journey: Journey[Event], walk: Pass) -> Event | None:
+        """The newest start event of this key, if it is not the one the journey would begin with."""
+        async for event in newest_first(connection, walk.user, journey.start_names, since=walk.event_seq):
+            if journey.key_of(event) == walk.key:
+                return event
+        return None
+
+    async def _goal(self, connection: AsyncConnection, journey: Journey[Event], walk: Pass) -> Event | None:
+        touches = journey.start_names if journey.quiet else frozenset[str]()
+        looked_for = [(journey.goal_names - touches, walk.entry_seq)]
+        if not walk.quiet:
+            # What starts a quiet phase prolongs it until the journey has begun; only then can it be a goal.
+            looked_for.append((journey.goal_names & touches, walk.event_seq))
+        for names, since in looked_for:
+            if names:
+                async for event in newest_first(connection, walk.user, names, since=since):
+                    if journey.is_goal(event, walk.key):
+                        return event
+        return None
+
+    async def _note(
+        self, connection: AsyncConnection, walk: Pass, place: Place, due_at: datetime, *, begun: bool = False
+    ) -> None:
+        """Keep the row of the open run true: it exists, under the run id that a cancel can reach, and it has begun."""
+        known = await run_at(connection, place)
+        if known is None or known.entry_id != walk.entry or known.first_run_id != walk.first_run:
+            seq = known.begun_seq if known and known.entry_id == walk.entry else None
+            known = OpenRun(place, walk.entry, walk.entry_seq, walk.first_run, "open", seq, due_at)
+        elif begun and known.begun_seq is not None:
+            return
+        if begun and known.begun_seq is None:
+            known = replace(known, begun_seq=await last_seq(connection, walk.user))
+        await put_run(self._database, connection, replace(known, due_at=due_at))
+
+
+def _closed(pairs: Container[tuple[str, str]], channel: str, topic: str) -> bool:
+    return any(pair in pairs for pair in ((channel, topic), (channel, "*"), ("*", topic), ("*", "*")))

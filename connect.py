@@ -1,0 +1,34 @@
+"""How Temporal is reached: by its own names and profiles where they are set, else at the embedded server."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.envconfig import ClientConfig
+from temporalio.service import RPCError
+
+from errors import SettingsError
+from settings import Settings
+
+
+async def connect(settings: Settings, **options: Any) -> Client:
+    """A connected client. Address, namespace, TLS and API key come from TEMPORAL_* or a profile in temporal.toml.
+
+    Raises SettingsError, naming the address, where nothing answers within ten seconds.
+    """
+    try:
+        config = ClientConfig.load_client_connect_config()
+    except (RuntimeError, ValueError, OSError) as error:
+        raise SettingsError(
+            f"Temporal's configuration cannot be read: {error}. Check TEMPORAL_CONFIG_FILE and TEMPORAL_PROFILE."
+        ) from None
+    config.setdefault("target_host", f"{settings.host}:{settings.temporal_port}")
+    try:
+        return await asyncio.wait_for(Client.connect(**{**config, **options}), 10)
+    except (RPCError, RuntimeError, TimeoutError) as error:
+        raise SettingsError(
+            f"Temporal does not answer at {config['target_host']} ({type(error).__name__}). "
+            "Start it with `python starter.py run`, or set TEMPORAL_ADDRESS to your cluster's."
+        ) from None

@@ -1,0 +1,231 @@
+"""How an event is taken: stored once for ever, with everything that follows from it, before anyone hears 200."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from context.device import device_of
+from context.location import Places
+from errors import EventConflict, JourneymanError
+from events import Context
+from profiles.person import Person
+from storage.database import Database
+from storage.people import lock_people, read_carts, write_carts, write_people
+from storage.tables import anonymous, events, routing
+
+from .consequences import Consequences, Stored
+from .incoming import Incoming
+from .opaque import Opaque
+
+GROUP = 200
+LATENESS = timedelta(days=3)
+"""How old an anonymous event may be to be routed when the person is identified."""
+
+
+class Acceptor:
+    """Takes events in groups: whatever waits while one group commits goes into the next."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        relevant: frozenset[str],
+        places: Places,
+        opaque: Opaque,
+        dates: frozenset[str] = frozenset(),
+        committed: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`relevant` names what the relay must see; `committed` is called after each commit that holds such an event."""
+        self._database = database
+        self._relevant = relevant
+        self._places = places
+        self._opaque = opaque
+        self._dates = dates
+        self._committed = committed
+        self._waiting: list[tuple[Incoming, asyncio.Future[bool]]] = []
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Acceptor:
+        self._task = asyncio.create_task(self._run())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._task:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def accept(self, messages: Sequence[Incoming]) -> list[bool | JourneymanError]:
+        """Store these in order; for each, True if it is new, False if known already, or the EventConflict that refused it.
+
+        Returns only after the commit. Raises what the database raised if it could not commit: nothing was stored then.
+        """
+        loop = asyncio.get_running_loop()
+        futures: list[asyncio.Future[bool]] = [loop.create_future() for _ in messages]
+        self._waiting += zip(messages, futures, strict=True)
+        self._wake.set()
+        results = await asyncio.gather(*futures, return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException) and not isinstance(result, JourneymanError):
+                raise result
+        return [result for result in results if isinstance(result, (bool, JourneymanError))]
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            group, self._waiting = self._waiting[:GROUP], self._waiting[GROUP:]
+            if not self._waiting:
+                self._wake.clear()
+            await self._take(group)
+
+    async def _take(self, group: list[tuple[Incoming, asyncio.Future[bool]]]) -> None:
+        try:
+            results = await self.commit([message for message, _ in group])
+        except IntegrityError:
+            # Another front door has just stored one of these ids for another person; the second look finds it.
+            try:
+                results = await self.commit([message for message, _ in group])
+            except Exception as error:
+                results = [error] * len(group)
+        except Exception as error:
+            results = [error] * len(group)
+        for (_, future), result in zip(group, results, strict=True):
+            if future.done():
+                continue
+            if isinstance(result, Exception):
+                future.set_exception(result)
+            else:
+                future.set_result(result)
+
+    async def commit(self, group: Sequence[Incoming]) -> list[bool | Exception]:
+        """One transaction for the group."""
+        messages = [self._named(message) for message in group]
+        now = datetime.now(UTC)
+        async with self._database.write() as connection:
+            linked = await _owners(connection, {m.anonymous_id for m in messages if m.anonymous_id and not m.user_id})
+            owners = [message.user_id or linked.get(message.anonymous_id or "") for message in messages]
+            people = await lock_people(self._database, connection, {owner for owner in owners if owner}, now)
+            known = await _digests(connection, [message.event_id for message in messages])
+            carts = await read_carts(connection, people)
+            consequences = Consequences(people, carts, self._dates)
+            results: list[bool | Exception] = []
+            for message, owner in zip(messages, owners, strict=True):
+                digest, is_new = message.digest, message.event_id not in known
+                if known.setdefault(message.event_id, digest) != digest:
+                    results.append(EventConflict(f"messageId {message.event_id!r} was used before with another body."))
+                    continue
+                results.append(is_new)
+                if is_new:
+                    if owner and message.anonymous_id:
+                        await self._merge(connection, message.anonymous_id, owner, consequences, message.received_at)
+                    consequences.take(message, owner, self._context(message, people.get(owner or "")))
+            relevant = await self._store(connection, consequences)
+            await write_people(self._database, connection, consequences.changed_people)
+            await write_carts(self._database, connection, consequences.changed_carts)
+        if relevant:
+            self._committed()
+        return results
+
+    def _named(self, message: Incoming) -> Incoming:
+        user_id = self._opaque.user_id(message.user_id) if message.user_id else None
+        properties = dict(message.properties)
+        for key in ("cart_id", "order_id"):
+            if isinstance(properties.get(key), (str, int)):
+                properties[key] = self._opaque.user_id(str(properties[key]))
+        return replace(message, user_id=user_id, properties=properties)
+
+    def _context(self, message: Incoming, person: Person | None) -> Context:
+        device = device_of(message.context, message.headers)
+        location = self._places.locate(
+            # A backend that reports for its users connects from its own address, which says nothing about them.
+            ip=message.ip or (message.peer if device.platform != "server" else None),
+            context=message.context,
+            profile_zone=(person.zone if person else None) or _text(message.traits.get("timezone")),
+            profile_country=person.country if person else None,
+        )
+        return Context(device=device, location=location, referrer=_referrer(message.context))
+
+    async def _merge(
+        self, connection: AsyncConnection, anonymous_id: str, user_id: str, consequences: Consequences, now: datetime
+    ) -> None:
+        """Give the events of a person who was not known yet to the one they turn out to be, in order."""
+        await connection.execute(
+            self._database.insert(anonymous).values(anonymous_id=anonymous_id, user_id=user_id).on_conflict_do_nothing()
+        )
+        nobody = (events.c.anonymous_id == anonymous_id) & events.c.user_id.is_(None)
+        rows = (await connection.execute(select(events).where(nobody).order_by(events.c.seq))).all()
+        if rows:
+            await connection.execute(update(events).where(nobody).values(user_id=user_id))
+        for row in rows:
+            consequences.adopt(row, user_id, routed=row.occurred_at >= now - LATENESS)
+
+    async def _store(self, connection: AsyncConnection, consequences: Consequences) -> bool:
+        fresh: list[Stored] = consequences.stored
+        if fresh:
+            rows = [self._row(each) for each in fresh]
+            statement = insert(events).returning(events.c.seq, sort_by_parameter_order=True)
+            for each, row in zip(fresh, await connection.execute(statement, rows), strict=True):
+                each.seq = row.seq
+        routes = [
+            {"seq": each.seq, "user_id": each.user_id}
+            for each in [*consequences.adopted, *fresh]
+            if each.user_id and each.routed and each.name in self._relevant
+        ]
+        if routes:
+            await connection.execute(self._database.insert(routing).on_conflict_do_nothing(), routes)
+        return bool(routes)
+
+    def _row(self, each: Stored) -> dict[str, Any]:
+        return {
+            "event_id": each.event_id,
+            "digest": each.digest,
+            "user_id": each.user_id,
+            "anonymous_id": each.anonymous_id,
+            "name": each.name,
+            "occurred_at": each.occurred_at,
+            "received_at": each.received_at,
+            "properties": self._opaque.facts(each.properties),
+            "context": each.context.model_dump(mode="json", exclude_defaults=True),
+        }
+
+
+async def _owners(connection: AsyncConnection, anonymous_ids: set[str]) -> dict[str, str]:
+    if not anonymous_ids:
+        return {}
+    query = select(anonymous).where(anonymous.c.anonymous_id.in_(sorted(anonymous_ids)))
+    return {row.anonymous_id: row.user_id for row in await connection.execute(query)}
+
+
+async def _digests(connection: AsyncConnection, ids: list[str]) -> dict[str, str]:
+    query = select(events.c.event_id, events.c.digest).where(events.c.event_id.in_(ids))
+    return {row.event_id: row.digest for row in await connection.execute(query)}
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _referrer(context: Any) -> str | None:
+    """The host name of where the person came from; the rest of a URL may hold anything."""
+    page, referrer = context.get("page"), context.get("referrer")
+    candidates = [
+        page.get("referrer") if isinstance(page, dict) else None,
+        referrer.get("url") if isinstance(referrer, dict) else None,
+    ]
+    for candidate in candidates:
+        if isinstance(candidate, str):
+            with suppress(ValueError):
+                if host := urlsplit(candidate).hostname:
+                    return host[:200]
+    return None

@@ -1,0 +1,135 @@
+"""The front door over HTTP: what tracking clients post, and the pages that people open."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from errors import EventConflict, EventError, EventTooLarge, JourneymanError
+from storage.database import Database
+from storage.ledger import kept
+
+from .accept import Acceptor
+from .incoming import Incoming
+from .outbox_page import OutboxMessage, outbox_page
+from .segment import BATCH_LIMIT, Call, messages, parse_body, write_key
+
+ALIASES = {
+    "track": ("track", "t"),
+    "identify": ("identify", "i"),
+    "page": ("page", "p"),
+    "screen": ("screen", "s"),
+    "group": ("group", "g"),
+    "alias": ("alias", "a"),
+    "batch": ("batch", "b", "import"),
+}
+"""The paths below /v1 that Segment's and RudderStack's clients use for each call."""
+log = structlog.get_logger()
+
+
+class FrontDoor:
+    """Answers 200 only for what is committed."""
+
+    def __init__(self, acceptor: Acceptor, database: Database, write_keys: frozenset[str]) -> None:
+        self._acceptor = acceptor
+        self._database = database
+        self._write_keys = [key.encode() for key in write_keys]
+
+    def app(self, *others: BaseRoute) -> Starlette:
+        """The ASGI application; `others` are routes to serve beside the front door's own."""
+        doors = [
+            Route(f"/v1/{path}", self._door(kind), methods=["POST"])
+            for kind, paths in ALIASES.items()
+            for path in paths
+        ]
+        pages = [
+            Route("/", self.outbox, methods=["GET"]),
+            Route("/outbox", self.outbox, methods=["GET"]),
+            Route("/health", self.health),
+        ]
+        return Starlette(routes=[*doors, *pages, *others])
+
+    def _door(self, kind: str) -> Any:
+        async def door(request: Request) -> Response:
+            return await self.take(request, kind)
+
+        return door
+
+    async def take(self, request: Request, kind: str) -> Response:
+        """One call of a tracking client."""
+        try:
+            raw = await _body(request)
+            body = parse_body(raw)
+            if not self._lets_in(write_key(request.headers, body)):
+                return _problem(
+                    401, "The write key is missing or wrong; use the one that `python starter.py key` prints."
+                )
+            peer = request.client.host if request.client else None
+            call = Call(kind, datetime.now(UTC), peer, dict(request.headers))
+            return await self._store(messages(body, call))
+        except EventError as error:
+            return _problem(_status(error), str(error))
+        except ClientDisconnect:
+            return _problem(400, "The body was cut short; send it again.")
+        except (DBAPIError, OSError) as error:
+            log.warning("the database did not take an event", error=type(error).__name__)
+            return _problem(503, "Not stored; send it again in a moment.", {"Retry-After": "2"})
+
+    async def _store(self, found: list[Incoming | EventError]) -> Response:
+        good = [message for message in found if isinstance(message, Incoming)]
+        stored = iter(await self._acceptor.accept(good))
+        results: list[bool | JourneymanError] = [
+            message if isinstance(message, EventError) else next(stored) for message in found
+        ]
+        errors = {place: result for place, result in enumerate(results) if isinstance(result, JourneymanError)}
+        if errors and len(errors) == len(results):
+            first = next(iter(errors.values()))
+            return _problem(_status(first), str(first))
+        answer: dict[str, Any] = {"success": True}
+        if errors:
+            answer["rejected"] = [{"index": place, "error": str(error)} for place, error in errors.items()]
+        return JSONResponse(answer)
+
+    async def outbox(self, request: Request) -> Response:
+        """The messages that stayed here, as they would look."""
+        asked = request.query_params
+        async with self._database.read() as connection:
+            rows = await kept(connection, channel=asked.get("channel"), user_id=asked.get("user"))
+        return HTMLResponse(outbox_page([OutboxMessage.of(row) for row in rows]))
+
+    async def health(self, _: Request) -> Response:
+        """Whether the database answers."""
+        await self._database.check()
+        return JSONResponse({"status": "ok"})
+
+    def _lets_in(self, key: str | None) -> bool:
+        given = (key or "").encode()
+        # Every key is compared, so that the time taken tells nothing about any of them.
+        return any([hmac.compare_digest(given, known) for known in self._write_keys])
+
+
+async def _body(request: Request) -> bytes:
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > BATCH_LIMIT:
+            raise EventTooLarge(f"The body is larger than {BATCH_LIMIT // 1024} kB; send smaller batches.")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _status(error: JourneymanError) -> int:
+    return 413 if isinstance(error, EventTooLarge) else 409 if isinstance(error, EventConflict) else 400
+
+
+def _problem(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
+    return JSONResponse({"success": False, "error": message}, status, headers)

@@ -1,0 +1,203 @@
+"""What follows from an accepted event: a changed person, a changed cart, and the facts derived from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row
+
+from events import CartEmptied, CartUpdated, Context, DateChanged, Event, Identified, OrderCompleted, ZoneChanged
+from profiles.carts import CART_KINDS, Cart, fold
+from profiles.person import Person
+from storage.facts import event_of
+
+from .incoming import KINDS, Incoming
+
+
+@dataclass
+class Stored:
+    """One event to be stored, or adopted from a person who had no name yet."""
+
+    event_id: str
+    digest: str
+    user_id: str | None
+    anonymous_id: str | None
+    name: str
+    occurred_at: datetime
+    received_at: datetime
+    properties: dict[str, Any]
+    context: Context
+    routed: bool = True
+    seq: int = 0
+
+
+class Consequences:
+    """Collects, in order, what one transaction has to write. Works on persons whose lock is held."""
+
+    def __init__(self, people: dict[str, Person], carts: dict[str, dict[str, Cart]], dates: frozenset[str]) -> None:
+        self._people = people
+        self._carts = carts
+        self._dates = dates
+        self._touched: dict[str, Person] = {}
+        self._written: dict[tuple[str, str], Cart] = {}
+        self.stored: list[Stored] = []
+        self.adopted: list[Stored] = []
+
+    @property
+    def changed_people(self) -> Iterable[Person]:
+        return self._touched.values()
+
+    @property
+    def changed_carts(self) -> Iterable[tuple[str, Cart]]:
+        return [(user_id, cart) for (user_id, _), cart in self._written.items()]
+
+    def take(self, message: Incoming, user_id: str | None, context: Context) -> None:
+        """Store a new event and whatever it means for its person."""
+        stored = Stored(
+            event_id=message.event_id,
+            digest=message.digest,
+            user_id=user_id,
+            anonymous_id=message.anonymous_id,
+            name=message.name,
+            occurred_at=message.occurred_at,
+            received_at=message.received_at,
+            properties=dict(message.properties),
+            context=context,
+        )
+        self.stored.append(stored)
+        if not user_id:
+            return
+        person = self._touch(user_id)
+        zone, dates = person.believed_zone, {trait: person.traits.get(trait) for trait in self._dates}
+        person.learn(dict(message.traits))
+        self._hold_token(person, message)
+        if message.name == Identified.event_name:
+            stored.properties = {"profile_complete": person.profile_complete}
+        if context.location.zone_source not in (None, "profile", "default"):
+            person.seen_zone = context.location.zone
+        if zone and person.believed_zone != zone:
+            self._derive(stored, ZoneChanged, {}, "zone")
+        for trait, before in dates.items():
+            if (after := person.traits.get(trait)) != before:
+                facts = {"trait": trait, "date": after if isinstance(after, str) else None}
+                self._derive(stored, DateChanged, facts, f"date:{trait}")
+        if (event := _event(stored)) is not None:
+            person.see(event)
+            self._cart(stored, event)
+
+    def adopt(self, row: Row[Any], user_id: str, *, routed: bool) -> None:
+        """Let an event that was stored without a person count for the one it belongs to."""
+        values = row._asdict() | {"user_id": user_id, "context": Context.model_validate(row.context)}
+        stored = Stored(**values, routed=routed)
+        self.adopted.append(stored)
+        if (event := event_of(row)) is not None:
+            self._touch(user_id).see(event)
+            self._cart(stored, event)
+
+    def _touch(self, user_id: str) -> Person:
+        return self._touched.setdefault(user_id, self._people[user_id])
+
+    def _hold_token(self, person: Person, message: Incoming) -> None:
+        device = message.context.get("device")
+        if isinstance(device, dict) and isinstance(token := device.get("token"), str) and token:
+            person.hold("token", token[:4096])
+
+    def _cart(self, stored: Stored, event: Event) -> None:
+        match event:
+            case OrderCompleted():
+                self._close(stored, event)
+            case CartUpdated():
+                snapshot = Cart(event.cart_id, event.products, event.value, event.currency, event.occurred_at)
+                self._write(stored.user_id, replace(snapshot, current=self._is_current(stored.user_id, event.cart_id)))
+            case _ if isinstance(event, CART_KINDS):
+                self._fold(stored, event)
+
+    def _fold(self, stored: Stored, event: Event) -> None:
+        cart = self._of(stored.user_id, event.key("cart_id")) or self._open(stored, event)
+        if cart.closed_at is not None and event.occurred_at <= cart.closed_at:
+            return  # It happened before the purchase that closed this cart, and only arrived late.
+        if event.key("cart_id") is None and self._before_last_order(stored.user_id, event):
+            return
+        folded = fold(cart, event)
+        if folded.products == cart.products and folded.value == cart.value:
+            return
+        self._write(stored.user_id, folded)
+        facts: dict[str, Any] = {"cart_id": folded.cart_id}
+        if not folded.is_empty:
+            facts |= {
+                "value": str(folded.value),
+                "currency": folded.currency,
+                "products": [line.model_dump(mode="json", exclude_defaults=True) for line in folded.products],
+            }
+        kind = CartEmptied if folded.is_empty else CartUpdated
+        self._derive(stored, kind, facts, "cart", at=folded.touched_at)
+
+    def _close(self, stored: Stored, order: OrderCompleted) -> None:
+        carts = self._carts.get(stored.user_id or "", {})
+        named = order.key("cart_id")
+        if (
+            named is not None
+            and named not in carts
+            and any(cart.current and cart.closed_at is None for cart in carts.values())
+        ):
+            # A cart id we have never seen cannot be matched with the unnamed cart that was bought: leave it out,
+            # and the purchase ends every cart of the person.
+            stored.properties["client_cart_id"] = stored.properties.pop("cart_id")
+            named = None
+        for cart in [*carts.values()]:
+            if named in (None, cart.cart_id) and (cart.touched_at is None or cart.touched_at <= order.occurred_at):
+                self._write(stored.user_id, replace(cart, products=(), closed_at=order.occurred_at, current=False))
+
+    def _of(self, user_id: str | None, cart_id: str | None) -> Cart | None:
+        carts = self._carts.get(user_id or "", {})
+        return carts.get(cart_id) if cart_id else next((cart for cart in carts.values() if cart.current), None)
+
+    def _open(self, stored: Stored, event: Event) -> Cart:
+        named = event.key("cart_id")
+        currency = getattr(event, "currency", None) or stored.properties.get("currency")
+        return Cart(
+            named or f"cart-{stored.digest[:12]}",
+            currency=currency if isinstance(currency, str) else None,
+            current=named is None,
+        )
+
+    def _is_current(self, user_id: str | None, cart_id: str) -> bool:
+        cart = self._of(user_id, cart_id)
+        return cart is not None and cart.current
+
+    def _before_last_order(self, user_id: str | None, event: Event) -> bool:
+        last = self._people[user_id or ""].last_order_at
+        return last is not None and event.occurred_at <= last
+
+    def _write(self, user_id: str | None, cart: Cart) -> None:
+        assert user_id is not None
+        self._carts.setdefault(user_id, {})[cart.cart_id] = cart
+        self._written[user_id, cart.cart_id] = cart
+
+    def _derive(
+        self, source: Stored, kind: type[Event], facts: dict[str, Any], suffix: str, at: datetime | None = None
+    ) -> None:
+        person, context = self._people[source.user_id or ""], source.context
+        if kind is ZoneChanged and person.zone:
+            location = context.location.model_copy(update={"zone": person.zone, "zone_source": "profile"})
+            context = context.model_copy(update={"location": location})
+        self.stored.append(
+            replace(
+                source,
+                event_id=f"{source.event_id}:{suffix}",
+                digest="",
+                name=kind.event_name,
+                properties=facts,
+                context=context,
+                occurred_at=at or source.occurred_at,
+            )
+        )
+
+
+def _event(stored: Stored) -> Event | None:
+    kind = KINDS.get(stored.name)
+    known = {"event_id": stored.event_id, "occurred_at": stored.occurred_at, "context": stored.context}
+    return None if kind is None else kind.model_validate({**stored.properties, **known})

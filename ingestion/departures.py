@@ -1,0 +1,140 @@
+"""What the relay says to Temporal: start this run, end that one, tell it what happened."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
+
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
+from temporalio.common import (
+    Priority,
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+)
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from errors import JourneymanError
+from events import Event
+from storage.runs import Entry, OpenRun, Place
+from workflows.clock import shown, spoken, zone_of
+from workflows.definition import Journey
+from workflows.inbox import written
+from workflows.input import JourneyInput
+
+USER_ID = SearchAttributeKey.for_keyword("UserId")
+ENTRY = "entry"
+PATIENCE = timedelta(seconds=10)
+
+
+def workflow_id(place: Place) -> str:
+    """`journey/user/key`, each part escaped so that two places never share an id."""
+    parts = [place.journey, place.user_id, *([place.key] if place.key else [])]
+    return "/".join(quote(part, safe=" !$&'()*+,:;=@[]~-._") for part in parts)
+
+
+class StillStarting(JourneymanError):
+    """A run is to be ended whose id is not known yet; never cancel by the bare workflow id, which a later run may bear."""
+
+
+class Departures:
+    """Calls of one Temporal client, each safe to repeat."""
+
+    def __init__(self, client: Client, task_queue: str) -> None:
+        self._client = client
+        self._task_queue = task_queue
+
+    async def start(self, journey: Journey[Event], entry: Entry, event: Event) -> str:
+        """Start the run of this entry, or find that an earlier call has; returns its run id.
+
+        Raises WorkflowAlreadyStartedError if another entry's run is open under its id.
+        """
+        place = entry.place
+        given = JourneyInput(
+            user=place.user_id, key=place.key, entry=entry.event_id, entry_seq=entry.seq, event=written(event)
+        )
+        delay = timedelta(0)
+        if journey.quiet:
+            delay = max(event.occurred_at + journey.quiet - datetime.now(UTC), timedelta(0))
+        summary, details = described(journey, event, delay)
+        try:
+            handle: WorkflowHandle[object, object] = await self._client.start_workflow(
+                journey.name,
+                given.written(),
+                id=workflow_id(place),
+                task_queue=self._task_queue,
+                id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                search_attributes=TypedSearchAttributes([SearchAttributePair(USER_ID, place.user_id)]),
+                memo={ENTRY: entry.event_id},
+                static_summary=summary,
+                static_details=details,
+                start_delay=delay or None,
+                priority=Priority(priority_key=journey.priority),
+                request_eager_start=not delay,
+                rpc_timeout=PATIENCE,
+            )
+        except WorkflowAlreadyStartedError as error:
+            known = self._client.get_workflow_handle(workflow_id(place), run_id=error.run_id)
+            description = await known.describe(rpc_timeout=PATIENCE)
+            if await description.memo_value(ENTRY, None) != entry.event_id:
+                raise
+            return description.raw_description.workflow_execution_info.first_run_id or str(error.run_id)
+        return str(handle.first_execution_run_id or handle.result_run_id)
+
+    async def cancel(self, run: OpenRun, reason: str) -> None:
+        """Ask that very run to end; one that is closed already, or another of its id, is not touched."""
+        if run.first_run_id is None:
+            raise StillStarting("The run that a goal is to end has not been acknowledged yet; it is tried again.")
+        handle = self._client.get_workflow_handle(workflow_id(run.place), first_execution_run_id=run.first_run_id)
+        try:
+            await handle.cancel(reason=reason, rpc_timeout=PATIENCE)
+        except RPCError as error:
+            if error.status not in (RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT):
+                raise
+
+    async def inform(self, run: OpenRun, events: tuple[Event, ...]) -> bool:
+        """Signal events to the run; False if it has closed."""
+        handle = self._client.get_workflow_handle(workflow_id(run.place))
+        try:
+            await handle.signal("event", [written(event) for event in events], rpc_timeout=PATIENCE)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            return False
+        return True
+
+    async def is_closed(self, run: OpenRun) -> bool:
+        """Whether the server says that this run, or what it continued as, is over."""
+        if run.first_run_id is None and run.entry_id:
+            # Its start has not been acknowledged: it may open at any moment.
+            return False
+        try:
+            handle = self._client.get_workflow_handle(workflow_id(run.place))
+            description = await handle.describe(rpc_timeout=PATIENCE)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            return True
+        newest = description.raw_description.workflow_execution_info.first_run_id
+        if description.status is not WorkflowExecutionStatus.RUNNING:
+            return True
+        return bool(run.first_run_id and newest and newest != run.first_run_id)
+
+
+def described(journey: Journey[Event], event: Event, delay: timedelta) -> tuple[str, str]:
+    """The summary (at most 200 bytes) and the plan (markdown) that the web UI shows from the start."""
+    zone = zone_of(event.context.location.zone)
+    what = event.event_name
+    if journey.quiet:
+        what += f", then quiet for {spoken(journey.quiet)}"
+    wakes = f"wakes {shown(datetime.now(UTC) + delay, zone)}" if delay else "begins at once"
+    goals = (
+        " or ".join(sorted(kind.event_name or kind.__name__ for kind in journey.ends_on)) or "nothing but its own end"
+    )
+    details = (
+        f"{journey.summary}\n\n- **Started by** {what}; {wakes}\n- **Ends on** {goals}\n"
+        f"- **Kind** {journey.kind}, priority {journey.priority}"
+    )
+    return f"{what}; {wakes}".encode()[:200].decode(errors="ignore"), details

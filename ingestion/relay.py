@@ -1,0 +1,253 @@
+"""How stored events reach Temporal: each at least once, per person in the order of acceptance, until acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+from temporalio.client import Client
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError
+
+from errors import JourneymanError
+from events import Event
+from storage.database import Database
+from storage.facts import read_events
+from storage.people import lock_people
+from storage.runs import (
+    Entry,
+    OpenRun,
+    Place,
+    ending_runs,
+    entries_at,
+    put_run,
+    remove_run,
+    routed,
+    run_at,
+    set_aside,
+    set_entry,
+    stale_entries,
+    unrouted,
+    waiting_entries,
+)
+from workflows.catalogue import Catalogue
+
+from .departures import Departures, StillStarting
+from .router import Action, Cancel, Inform, Router, Start, Verify
+
+AT_ONCE = 16
+"""People whose events are routed at the same time."""
+POLL = timedelta(milliseconds=500)
+"""How often to look for events that another process has accepted."""
+STALE = timedelta(seconds=30)
+"""How long a start may be under way before it is repeated."""
+log = structlog.get_logger()
+
+
+class Relay:
+    """Routes what `accept` has committed. Any number of them may work side by side on PostgreSQL, one on SQLite."""
+
+    def __init__(self, database: Database, client: Client, catalogue: Catalogue, *, task_queue: str) -> None:
+        self._database = database
+        self._catalogue = catalogue
+        self._router = Router(database, catalogue)
+        self._departures = Departures(client, task_queue)
+        self._wake = asyncio.Event()
+        self._busy: set[str] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def wake(self) -> None:
+        """Look at once; called after each commit in the same process."""
+        self._wake.set()
+
+    async def __aenter__(self) -> Relay:
+        self._tasks = [asyncio.create_task(self._run()), asyncio.create_task(self._sweep())]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def idle(self) -> bool:
+        """Whether nothing is left to route and nobody waits for a run to close."""
+        async with self._database.read() as connection:
+            left = await unrouted(connection, datetime.max.replace(tzinfo=UTC), 1)
+            return not left and not self._busy and not await waiting_entries(connection, 1)
+
+    async def _run(self) -> None:
+        slots = asyncio.Semaphore(AT_ONCE)
+        async with asyncio.TaskGroup() as group:
+            while True:
+                self._wake.clear()
+                found = await self._unrouted(AT_ONCE + len(self._busy))
+                for user_id, seqs in found.items():
+                    if user_id not in self._busy:
+                        await slots.acquire()
+                        self._busy.add(user_id)
+                        group.create_task(self._person(user_id, seqs, slots))
+                if len(found) < AT_ONCE:
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._wake.wait(), POLL.total_seconds())
+                else:
+                    await asyncio.sleep(0)
+
+    async def _unrouted(self, people: int) -> dict[str, list[int]]:
+        try:
+            async with self._database.read() as connection:
+                return await unrouted(connection, datetime.now(UTC), people)
+        except (DBAPIError, OSError) as error:
+            log.warning("the database cannot be read; trying again", error=type(error).__name__)
+            return {}
+
+    async def _person(self, user_id: str, seqs: list[int], slots: asyncio.Semaphore) -> None:
+        try:
+            await self.route(user_id, seqs)
+        except (DBAPIError, OSError) as error:
+            log.warning("the database did not answer; the events stay and are tried again", error=type(error).__name__)
+        finally:
+            self._busy.discard(user_id)
+            slots.release()
+            self._wake.set()
+
+    async def route(self, user_id: str, seqs: list[int]) -> None:
+        """Decide about these events of one person and carry it out; what fails is tried again later, in order."""
+        try:
+            actions = await self._decide(user_id, seqs)
+            if actions:
+                await self._carry_out(actions)
+                async with self._database.write() as connection:
+                    await routed(connection, seqs)
+        except RPCError as error:
+            await self._later(seqs[0], f"Temporal answered {error.status.name}", error)
+        except (DBAPIError, OSError):
+            raise
+        except StillStarting as error:
+            await self._later(seqs[0], str(error), error)
+        except Exception as error:
+            if len(seqs) > 1:
+                # One of them cannot be routed; those before it can.
+                await self.route(user_id, seqs[:1])
+            else:
+                await self._later(seqs[0], f"{type(error).__name__} in a journey's condition", error)
+
+    async def _later(self, seq: int, problem: str, error: Exception) -> None:
+        log.warning(
+            "an event could not be routed; it and the person's later ones are tried again", seq=seq, problem=problem
+        )
+        if not isinstance(error, RPCError):
+            log.debug("the reason", exc_info=error)
+        async with self._database.write() as connection:
+            await set_aside(connection, seq, datetime.now(UTC), problem)
+
+    async def _decide(self, user_id: str, seqs: Sequence[int]) -> list[Action]:
+        async with self._database.write() as connection:
+            now = datetime.now(UTC)
+            person = (await lock_people(self._database, connection, [user_id], now))[user_id]
+            actions = await self._router.route(connection, person, await read_events(connection, seqs), now)
+            if not actions:
+                await routed(connection, seqs)
+            return actions
+
+    async def _carry_out(self, actions: Iterable[Action]) -> None:
+        run_ids: dict[Place, str] = {}
+        for action in actions:
+            match action:
+                case Start(entry, event):
+                    if (started := await self._start(entry, event)) is not None:
+                        run_ids[entry.place] = started
+                case Cancel(run, _):
+                    await self._departures.cancel(self._named(run, run_ids), action.reason)
+                    asyncio.get_running_loop().call_soon(self._wake.set)
+                case Inform(run, events):
+                    if not await self._departures.inform(self._named(run, run_ids), events):
+                        await self.close(run)
+                case Verify(run):
+                    await self._verify(self._named(run, run_ids))
+
+    def _named(self, run: OpenRun, run_ids: dict[Place, str]) -> OpenRun:
+        return replace(run, first_run_id=run_ids.get(run.place, run.first_run_id))
+
+    async def _start(self, entry: Entry, event: Event) -> str | None:
+        """Start the entry's run and note its id; None if a run that we did not know of stands in its way."""
+        journey = self._catalogue[entry.place.journey].journey
+        try:
+            run_id = await self._departures.start(journey, entry, event)
+        except WorkflowAlreadyStartedError as error:
+            await self._give_way(entry, error.run_id)
+            return None
+        async with self._database.write() as connection:
+            await lock_people(self._database, connection, [entry.place.user_id], datetime.now(UTC))
+            await set_entry(connection, entry, "started")
+            run = await run_at(connection, entry.place)
+            if run is not None and run.entry_id == entry.event_id:
+                await put_run(self._database, connection, replace(run, first_run_id=run_id))
+        return run_id
+
+    async def _give_way(self, entry: Entry, run_id: str | None) -> None:
+        """Let the entry wait for a run of its id that something else has started."""
+        async with self._database.write() as connection:
+            await lock_people(self._database, connection, [entry.place.user_id], datetime.now(UTC))
+            await set_entry(connection, entry, "waiting")
+            run = OpenRun(entry.place, f"unknown:{run_id}", 0, run_id, "ending", None, datetime.now(UTC))
+            await put_run(self._database, connection, run)
+
+    async def _verify(self, run: OpenRun) -> None:
+        """See whether a run that an entry waits for has closed; a cancelled one is given a moment."""
+        for pause in (0.01, 0.03, 0.06, 0.1, 0.2) if run.state == "ending" else (0,):
+            await asyncio.sleep(pause)
+            if await self._departures.is_closed(run):
+                await self.close(run)
+                return
+
+    async def close(self, run: OpenRun) -> None:
+        """The server says that this run is closed: forget it, and let in who waits for that."""
+        start: Start | None = None
+        async with self._database.write() as connection:
+            now = datetime.now(UTC)
+            person = (await lock_people(self._database, connection, [run.place.user_id], now))[run.place.user_id]
+            await remove_run(connection, run.place, run.entry_id)
+            if await run_at(connection, run.place) is not None:
+                return
+            for entry in await entries_at(connection, run.place):
+                if entry.state == "waiting" and start is None:
+                    start = await self._router.resume(connection, person, entry, now)
+        if start is not None:
+            await self._start(start.entry, start.event)
+
+    async def _sweep(self) -> None:
+        """Once a second, look after runs that are to close and entries that wait for them."""
+        while True:
+            await asyncio.sleep(1)
+            try:
+                for run in await self._closing():
+                    if await self._departures.is_closed(run):
+                        await self.close(run)
+                await self._restart()
+            except (RPCError, DBAPIError, OSError, JourneymanError) as error:
+                log.warning("looking after closing runs failed; trying again", error=type(error).__name__)
+
+    async def _restart(self) -> None:
+        """Repeat starts that were decided and never acknowledged: their relay died in between."""
+        async with self._database.read() as connection:
+            stale = await stale_entries(connection, datetime.now(UTC) - STALE, 100)
+            events = {event.event_id: event for event in await read_events(connection, [entry.seq for entry in stale])}
+        for entry in stale:
+            if entry.place.user_id not in self._busy and (event := events.get(entry.event_id)) is not None:
+                await self._start(entry, event)
+
+    async def _closing(self) -> list[OpenRun]:
+        async with self._database.read() as connection:
+            runs = {run.place: run for run in await ending_runs(connection, 200)}
+            for entry in await waiting_entries(connection, 200):
+                run = await run_at(connection, entry.place)
+                # Without a row the run is known to be closed, and only the start was left undone.
+                runs[entry.place] = run or OpenRun(entry.place, "", 0, None, "ending", None, entry.entered_at)
+            return list(runs.values())

@@ -1,0 +1,208 @@
+"""What one event means for one person's journeys: which runs it ends, opens and informs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from events import Event
+from profiles.person import Person
+from storage.database import Database
+from storage.facts import newest_first, read_events
+from storage.runs import Entry, OpenRun, Place, add_entry, entries_at, entry_of, put_run, runs_of, set_entry
+from workflows.catalogue import Catalogue, Listed
+from workflows.definition import Journey
+
+
+@dataclass(frozen=True)
+class Start:
+    """Start the run of this entry with this event."""
+
+    entry: Entry
+    event: Event
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """End this run because of this event."""
+
+    run: OpenRun
+    event: Event
+
+    @property
+    def reason(self) -> str:
+        return f"goal: {self.event.event_name} ({self.event.event_id})"
+
+
+@dataclass(frozen=True)
+class Inform:
+    """Signal these events to this run."""
+
+    run: OpenRun
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True)
+class Verify:
+    """Ask the server whether this run is still open: an entry waits for it to close."""
+
+    run: OpenRun
+
+
+Action = Start | Cancel | Inform | Verify
+
+OVERDUE = timedelta(minutes=1)
+"""How long after its time a run that has not begun is still believed to be open without asking the server."""
+
+
+class Router:
+    """Decides under the person's lock, so that any number of relays come to the same decisions."""
+
+    def __init__(self, database: Database, catalogue: Catalogue) -> None:
+        self._database = database
+        self._catalogue = catalogue
+
+    async def route(
+        self, connection: AsyncConnection, person: Person, events: Sequence[Event], now: datetime
+    ) -> list[Action]:
+        """The actions that follow from these events, in order: ends first, then starts, then what running journeys wait for."""
+        runs = await runs_of(connection, person.user_id)
+        actions: list[Action] = []
+        for event in events:
+            for listed in self._catalogue:
+                actions += await self._end(connection, listed.journey, event, runs)
+            for listed in self._catalogue:
+                if event.event_name in listed.journey.start_names:
+                    actions += await self._start(connection, listed.journey, event, person, runs, now)
+            for listed in self._catalogue:
+                actions += self._inform(listed, event, runs)
+        return _joined(actions)
+
+    async def _end(
+        self, connection: AsyncConnection, journey: Journey[Event], event: Event, runs: dict[Place, OpenRun]
+    ) -> list[Action]:
+        if event.event_name not in journey.goal_names:
+            return []
+        actions: list[Action] = []
+        for run in [run for run in runs.values() if run.place.journey == journey.name]:
+            is_touch = run.begun_seq is None and journey.quiet is not None and event.event_name in journey.start_names
+            if run.entry_seq >= event.seq or is_touch or not journey.is_goal(event, run.place.key):
+                continue
+            for entry in await entries_at(connection, run.place):
+                if entry.state == "waiting" and entry.seq < event.seq:
+                    await set_entry(connection, entry, "dropped", f"ended by {event.event_name} before it began")
+            ending = replace(run, state="ending")
+            if run.state != "ending":
+                await put_run(self._database, connection, ending)
+            runs[run.place] = ending
+            actions.append(Cancel(ending, event))
+        return actions
+
+    async def _start(
+        self,
+        connection: AsyncConnection,
+        journey: Journey[Event],
+        event: Event,
+        person: Person,
+        runs: dict[Place, OpenRun],
+        now: datetime,
+    ) -> list[Action]:
+        place = Place(journey.name, person.user_id, journey.key_of(event))
+        if (known := await entry_of(connection, place, event.event_id)) is not None:
+            # This event was routed before, and we do not know how far: a start that was not acknowledged is repeated.
+            return [Start(known, event)] if known.state == "starting" else []
+        if journey.one_per and not place.key:
+            return []
+        run = runs.get(place)
+        if run is not None and run.state == "open" and run.begun_seq is None and run.due_at + OVERDUE > now:
+            return []  # A touch: stored is enough, the journey looks for it when it wakes.
+        earlier = await entries_at(connection, place)
+        if any(entry.state == "waiting" for entry in earlier):
+            return []
+        if not self._permits(journey, earlier, event, now) or not journey.enters(event, person.profile(now)):
+            return []
+        if await self.overtaken_by(connection, journey, place, event) is not None:
+            return []
+        entry = Entry(place, event.event_id, event.seq, now, "starting" if run is None else "waiting")
+        await add_entry(self._database, connection, entry)
+        if run is not None:
+            return [Verify(run)]
+        runs[place] = await self.open(connection, journey, entry, event)
+        return [Start(entry, event)]
+
+    async def open(self, connection: AsyncConnection, journey: Journey[Event], entry: Entry, event: Event) -> OpenRun:
+        """Note a run as open before it is started, so that no event can pass it by."""
+        begun = None if journey.quiet else event.seq
+        due_at = event.occurred_at + journey.quiet if journey.quiet else entry.entered_at
+        run = OpenRun(entry.place, entry.event_id, entry.seq, None, "open", begun, due_at)
+        await put_run(self._database, connection, run)
+        return run
+
+    async def resume(self, connection: AsyncConnection, person: Person, entry: Entry, now: datetime) -> Start | None:
+        """Open the run of an entry that has waited for the one before to close, if nothing speaks against it by now."""
+        journey = self._catalogue[entry.place.journey].journey
+        found = await read_events(connection, [entry.seq])
+        if not found or not journey.enters(found[0], person.profile(now)):
+            await set_entry(connection, entry, "dropped", "the condition to enter no longer held")
+            return None
+        await set_entry(connection, entry, "starting")
+        await self.open(connection, journey, entry, found[0])
+        return Start(entry, found[0])
+
+    def _inform(self, listed: Listed, event: Event, runs: dict[Place, OpenRun]) -> list[Action]:
+        if event.event_name not in listed.wait_names:
+            return []
+        key = event.key(listed.journey.one_per)
+        return [
+            Inform(run, (event,))
+            for run in runs.values()
+            if run.place.journey == listed.journey.name
+            and run.state == "open"
+            and run.begun_seq is not None
+            and event.seq > run.begun_seq
+            and key in (None, run.place.key)
+        ]
+
+    def _permits(self, journey: Journey[Event], earlier: Sequence[Entry], event: Event, now: datetime) -> bool:
+        match journey.again.rule:
+            case "never":
+                return not earlier
+            case "after":
+                return not earlier or now - earlier[-1].entered_at >= journey.again.wait
+            case "always":
+                return True
+
+    async def overtaken_by(
+        self, connection: AsyncConnection, journey: Journey[Event], place: Place, event: Event
+    ) -> Event | None:
+        """A goal that is known already and happened after this event, which then arrived too late to matter.
+
+        What was accepted first decides everywhere else; here the order of acceptance is known to be the wrong one.
+        """
+        touches = journey.start_names if journey.quiet else frozenset[str]()
+        async for found in newest_first(connection, place.user_id, journey.goal_names - touches, since=0):
+            if found.occurred_at <= event.occurred_at:
+                return None
+            if found.seq < event.seq and journey.is_goal(found, place.key):
+                return found
+        return None
+
+
+def _joined(actions: Sequence[Action]) -> list[Action]:
+    """The same actions with neighbouring signals to one run made into one, of at most 100 events."""
+    joined: list[Action] = []
+    for action in actions:
+        last = joined[-1] if joined else None
+        if (
+            isinstance(action, Inform)
+            and isinstance(last, Inform)
+            and last.run.place == action.run.place
+            and len(last.events) < 100
+        ):
+            joined[-1] = replace(last, events=last.events + action.events)
+        else:
+            joined.append(action)
+    return joined

@@ -1,0 +1,195 @@
+"""How the calls of the Segment spec are read: track, identify, page, screen, and batches of them."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import uuid
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from errors import EventError, EventTooLarge
+from events import DateChanged, Identified, PageViewed, ScreenViewed, ZoneChanged
+
+from .incoming import Incoming, checked
+from .tags import translated
+
+EVENT_LIMIT = 32 * 1024
+BATCH_LIMIT = 500 * 1024
+RESERVED = frozenset({Identified.event_name, ZoneChanged.event_name, DateChanged.event_name})
+
+
+@dataclass(frozen=True)
+class Call:
+    """What surrounds a body: how it came, when, and from where."""
+
+    type: str
+    received_at: datetime
+    peer: str | None
+    headers: Mapping[str, str]
+
+
+def parse_body(raw: bytes) -> dict[str, Any]:
+    """The JSON object in a body, gzipped or not; EventError says what is wrong with it.
+
+    The content type is not looked at: browsers post JSON as text/plain, and some clients label gzip as a form.
+    """
+    if raw[:2] == b"\x1f\x8b":
+        raw = _gunzip(raw)
+    if len(raw) > BATCH_LIMIT:
+        raise EventTooLarge(f"The body is larger than {BATCH_LIMIT // 1024} kB; send smaller batches.")
+    try:
+        body = json.loads(raw, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise EventError("The body is not JSON; send one JSON object in UTF-8.") from error
+    if not isinstance(body, dict):
+        raise EventError('The body is not a JSON object; send the message itself, or {"batch": [...]}.')
+    return body
+
+
+def write_key(headers: Mapping[str, str], body: Mapping[str, Any] | None = None) -> str | None:
+    """The key a client presents: by Basic (as user name), by Bearer, or as `writeKey` in the body."""
+    scheme, _, value = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "basic":
+        try:
+            return base64.b64decode(value, validate=True).decode().partition(":")[0]
+        except ValueError:
+            return None
+    if scheme.lower() == "bearer":
+        return value.strip()
+    key = (body or {}).get("writeKey")
+    return key if isinstance(key, str) else None
+
+
+def messages(body: Mapping[str, Any], call: Call) -> list[Incoming | EventError]:
+    """Every message of a call in order, or what is wrong with it; one bad message does not harm the others."""
+    if call.type != "batch":
+        return [_read(body, body, call, call.type)]
+    batch = body.get("batch")
+    if not isinstance(batch, list):
+        raise EventError('batch: expected a list of messages under "batch".')
+    return [_read(item, body, call, None) for item in batch]
+
+
+def _read(item: object, envelope: Mapping[str, Any], call: Call, kind: str | None) -> Incoming | EventError:
+    try:
+        if not isinstance(item, dict):
+            raise EventError("A message of the batch is not a JSON object.")
+        return checked(translated(_incoming(item, envelope, call, kind or _string(item, "type") or "track")))
+    except EventError as error:
+        return error
+
+
+def _incoming(item: Mapping[str, Any], envelope: Mapping[str, Any], call: Call, kind: str) -> Incoming:
+    if len(json.dumps(item, default=str)) > EVENT_LIMIT:
+        raise EventTooLarge(
+            f"The event is larger than {EVENT_LIMIT // 1024} kB; leave out what no journey or template needs."
+        )
+    context = {**_object(envelope, "context"), **_object(item, "context")}
+    properties, traits = _object(item, "properties"), _object(item, "traits")
+    match kind:
+        case "track":
+            name = _string(item, "event")
+            if not name:
+                raise EventError('event: a track call needs the name of what happened, such as "Order Completed".')
+            if name in RESERVED:
+                raise EventError(f"event: {name!r} is derived by Journeyman; give your event another name.")
+            traits = traits or _object(context, "traits")
+        case "identify":
+            name = Identified.event_name
+        case "page" | "screen":
+            name = PageViewed.event_name if kind == "page" else ScreenViewed.event_name
+            page = _object(context, "page")
+            properties = {"path": page.get("path"), "category": item.get("category")} | properties
+        case "group" | "alias":
+            name = kind.title()
+        case _:
+            raise EventError(f"type: {kind!r} is none of track, identify, page, screen, group, alias.")
+    user_id, anonymous_id = _identity(item, "userId"), _identity(item, "anonymousId")
+    if not user_id and not anonymous_id:
+        raise EventError("userId: every message needs a userId or an anonymousId.")
+    return Incoming(
+        event_id=_string(item, "messageId") or str(uuid.uuid4()),
+        name=name[:200],
+        occurred_at=_occurred_at(item, envelope, call.received_at),
+        received_at=call.received_at,
+        user_id=user_id,
+        anonymous_id=anonymous_id,
+        properties={key: value for key, value in properties.items() if value is not None},
+        traits=traits,
+        context=context,
+        ip=_string(context, "ip"),
+        peer=call.peer,
+        headers=call.headers,
+    )
+
+
+def _occurred_at(item: Mapping[str, Any], envelope: Mapping[str, Any], received_at: datetime) -> datetime:
+    """When it happened by our clock: the client's skew is taken out where `sentAt` shows it; never in the future."""
+    stated = _moment(item, "originalTimestamp") or _moment(item, "timestamp")
+    sent = _moment(item, "sentAt") or _moment(envelope, "sentAt")
+    if stated is None:
+        return received_at
+    return min(received_at - (sent - stated) if sent and sent >= stated else stated, received_at)
+
+
+def _moment(item: Mapping[str, Any], name: str) -> datetime | None:
+    value = item.get(name)
+    if value in (None, ""):
+        return None
+    try:
+        moment = (
+            datetime.fromisoformat(value)
+            if isinstance(value, str)
+            else datetime.fromtimestamp(float(value) / 1000, UTC)
+        )
+    except (TypeError, ValueError, OverflowError, OSError):
+        raise EventError(f"{name}: not a date; use ISO 8601, such as 2026-03-01T09:30:00Z.") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def _identity(item: Mapping[str, Any], name: str) -> str | None:
+    value = item.get(name)
+    if isinstance(value, bool) or not isinstance(value, (str, int, type(None))):
+        raise EventError(f"{name}: expected a string.")
+    text = "" if value is None else str(value)
+    if len(text) > 200 or not text.isprintable():
+        raise EventError(f"{name}: at most 200 printable characters.")
+    return text or None
+
+
+def _string(item: Mapping[str, Any], name: str) -> str | None:
+    value = item.get(name)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or len(value) > 1000:
+        raise EventError(f"{name}: expected a string of at most 1000 characters.")
+    return value
+
+
+def _object(item: Mapping[str, Any], name: str) -> dict[str, Any]:
+    value = item.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise EventError(f"{name}: expected a JSON object.")
+    return value
+
+
+def _gunzip(raw: bytes) -> bytes:
+    stream = zlib.decompressobj(wbits=31)
+    try:
+        plain = stream.decompress(raw, BATCH_LIMIT + 1)
+    except (zlib.error, gzip.BadGzipFile) as error:
+        raise EventError("The body begins like gzip but cannot be unpacked.") from error
+    if not stream.eof and len(plain) <= BATCH_LIMIT:
+        raise EventError("The gzipped body is cut short; send it again.")
+    return plain
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)

@@ -1,0 +1,132 @@
+"""Who a person is after each of their events, and how much of it a journey may know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import available_timezones
+
+from events import Activity, Event, OrderCompleted, Product
+from messages import Channel
+from workflows.user import Profile
+
+from .segments import segments_of
+
+
+@dataclass
+class Person:
+    """One row of `people`, open for change inside one transaction."""
+
+    user_id: str
+    created_at: datetime
+    traits: dict[str, Any] = field(default_factory=dict)
+    zone: str | None = None
+    """The time zone the profile states."""
+    seen_zone: str | None = None
+    """The time zone of the newest event that told one."""
+    country: str | None = None
+    language: str | None = None
+    last_seen_at: datetime | None = None
+    last_order_at: datetime | None = None
+    orders: int = 0
+    spent: Decimal = Decimal(0)
+    currency: str | None = None
+    categories: dict[str, int] = field(default_factory=dict)
+    tokens: list[dict[str, str]] = field(default_factory=list)
+
+    def learn(self, traits: dict[str, Any]) -> None:
+        """Take over traits as Segment's identify sends them; None removes one."""
+        for name, value in traits.items():
+            if value is None:
+                self.traits.pop(name, None)
+            else:
+                self.traits[name] = value
+        zone = _text(traits.get("timezone"))
+        if zone in available_timezones():
+            self.zone = zone
+        address = traits.get("address")
+        country = _text(traits.get("country")) or (_text(address.get("country")) if isinstance(address, dict) else None)
+        if country and len(country) == 2:
+            self.country = country.upper()
+        language = _text(traits.get("language")) or _text(traits.get("locale"))
+        if language and len(language) <= 35:
+            self.language = language.replace("_", "-")
+
+    def hold(self, kind: str, value: str) -> None:
+        """Remember a push address: a registration token or an installation id."""
+        entry = {"kind": kind, "value": value}
+        if entry not in self.tokens:
+            self.tokens = [*self.tokens, entry][-10:]
+
+    def see(self, event: Event) -> None:
+        """Count an event that was just accepted."""
+        if isinstance(event, Activity):
+            self.last_seen_at = max(self.last_seen_at or event.occurred_at, event.occurred_at)
+        if isinstance(event, Product) and event.category:
+            self.categories[event.category] = self.categories.get(event.category, 0) + 1
+        if isinstance(event, OrderCompleted):
+            self.orders += 1
+            self.last_order_at = max(self.last_order_at or event.occurred_at, event.occurred_at)
+            if self.currency in (None, event.currency):
+                self.spent, self.currency = self.spent + event.value, event.currency
+            for product in event.products:
+                if product.category:
+                    self.categories[product.category] = self.categories.get(product.category, 0) + 3 * product.quantity
+
+    @property
+    def believed_zone(self) -> str | None:
+        """The profile's zone before that of the newest event."""
+        return self.zone or self.seen_zone
+
+    @property
+    def email(self) -> str | None:
+        """The address, if it can be one."""
+        value = _text(self.traits.get("email"))
+        return value if value and "@" in value else None
+
+    @property
+    def profile_complete(self) -> bool:
+        """Whether a first name and a birthday are known."""
+        return bool(self.first_name and _text(self.traits.get("birthday")))
+
+    @property
+    def first_name(self) -> str | None:
+        """The first name, or the first word of the whole one."""
+        whole = _text(self.traits.get("name")) or ""
+        return (
+            _text(self.traits.get("firstName")) or _text(self.traits.get("first_name")) or next(iter(whole.split()), None)
+        )
+
+    def channels(self, *, active: bool) -> tuple[Channel, ...]:
+        """Channels with an address to send to; in-app only while the person is there."""
+        reach: list[tuple[Channel, bool]] = [
+            ("in_app", active),
+            ("push", bool(self.tokens)),
+            ("email", self.email is not None),
+        ]
+        return tuple(channel for channel, reachable in reach if reachable)
+
+    def profile(self, now: datetime, *, active: bool = False, blocked: frozenset[str] = frozenset()) -> Profile:
+        """What a journey may know: no name, no address, no token."""
+        return Profile(
+            user_id=self.user_id,
+            language=self.language,
+            country=self.country,
+            zone=self.believed_zone,
+            created_at=self.created_at,
+            last_seen_at=self.last_seen_at,
+            last_order_at=self.last_order_at,
+            orders=self.orders,
+            spent=self.spent,
+            currency=self.currency,
+            profile_complete=self.profile_complete,
+            favourite_category=max(self.categories, key=lambda name: (self.categories[name], name), default=None),
+            channels=tuple(channel for channel in self.channels(active=active) if channel not in blocked),
+            segments=segments_of(self.orders, self.spent, self.last_seen_at, now),
+        )
+
+
+def _text(value: object) -> str | None:
+    return value.strip() if isinstance(value, str) and value.strip() else None

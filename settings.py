@@ -1,0 +1,135 @@
+"""The only reader of the environment: which ports, paths, addresses and credentials are in force."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import time, timedelta
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from activities.policy import Cap, Policy, QuietHours
+from activities.rendering import Shop
+from errors import SettingsError
+
+ROOT = Path(__file__).parent
+
+
+class Settings(BaseSettings):
+    """Each field is read from JOURNEYMAN_<NAME>, or from a file `.env`; credentials also by their providers' own names."""
+
+    model_config = SettingsConfigDict(env_prefix="JOURNEYMAN_", env_file=".env", extra="ignore")
+
+    data_dir: Path = Path(".data")
+    """Where the embedded stack keeps its databases and its generated keys."""
+    database: str = ""
+    """SQLAlchemy URL; a SQLite file in `data_dir` if empty."""
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    temporal_port: Annotated[int, Field(ge=1, le=65535)] = 7233
+    ui_port: Annotated[int, Field(ge=1, le=65535)] = 8233
+    task_queue: str = "journeys"
+    public_url: str = ""
+    """The address of the front door as people reach it, for links in messages."""
+    write_keys: str = ""
+    """Keys that tracking clients present, separated by commas; one is generated in `data_dir` if there is none."""
+    secret: SecretStr = SecretStr("")
+    """Keys what must not be guessed: hashed user ids, unsubscribe links. Generated in `data_dir` if empty."""
+    default_zone: str = "UTC"
+    quiet_hours: str = "22:00-08:00"
+    """When messages rest, on the person's own clock; empty for never."""
+    cap: Annotated[int, Field(ge=0)] = 5
+    """Marketing messages to one person in seven days; 0 for no cap."""
+    date_traits: str = "trial_ends_at, renews_at"
+    """Traits whose dates journeys may see and wait for, separated by commas."""
+    geoip_db: Path | None = Field(None, validation_alias=AliasChoices("GEOIP_DB", "JOURNEYMAN_GEOIP_DB"))
+    stores: Path = ROOT / "context" / "data" / "stores.csv"
+    sendgrid_api_key: SecretStr = Field(SecretStr(""), validation_alias=AliasChoices("SENDGRID_API_KEY"))
+    sendgrid_url: str = "https://api.sendgrid.com"
+    sender: str = "hello@example.com"
+    sender_name: str = "Northwind Outfitters"
+    reply_to: str = ""
+    shop_name: str = "Northwind Outfitters"
+    shop_url: str = "https://shop.example.com"
+    postal_address: str = "Northwind Outfitters, Example Street 1, 10115 Berlin, Germany"
+
+    @classmethod
+    def read(cls) -> Settings:
+        """The settings in force; SettingsError names the variable that is wrong."""
+        try:
+            settings = cls()
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            name = str(first["loc"][0]).upper()
+            raise SettingsError(
+                f"{name if '_' in name and name.startswith(('SEND', 'GEO')) else 'JOURNEYMAN_' + name}: {first['msg']}."
+            ) from None
+        settings.policy  # noqa: B018  a wrong window is reported before anything starts
+        return settings
+
+    @property
+    def database_url(self) -> str:
+        return self.database or f"sqlite+aiosqlite:///{self.data_dir.resolve() / 'journeyman.db'}"
+
+    @property
+    def front_door(self) -> str:
+        """The address of the front door, as links name it."""
+        return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
+
+    @property
+    def geoip_path(self) -> Path:
+        """The city database; a tiny one on documentation addresses where none is set."""
+        return self.geoip_db or ROOT / "context" / "data" / "demo-city.mmdb"
+
+    @property
+    def shop(self) -> Shop:
+        return Shop(self.shop_name, self.shop_url, self.postal_address, self.reply_to or self.sender)
+
+    @property
+    def policy(self) -> Policy:
+        return Policy(
+            quiet_hours=_window(self.quiet_hours),
+            cap=Cap(self.cap, timedelta(days=7)) if self.cap else None,
+            default_zone=self.default_zone,
+        )
+
+    def keys(self) -> frozenset[str]:
+        """The write keys that are let in."""
+        return frozenset(_split(self.write_keys)) or frozenset([self._kept("write-key")])
+
+    def dates(self) -> frozenset[str]:
+        return frozenset(_split(self.date_traits))
+
+    def secret_key(self) -> str:
+        """The secret, generated at its first use where none is set."""
+        return self.secret.get_secret_value() or self._kept("secret")
+
+    def _kept(self, name: str) -> str:
+        """A generated key, the same for every process that shares `data_dir`."""
+        path = self.data_dir / name
+        try:
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+            with path.open("x") as file:
+                path.chmod(0o600)
+                file.write(secrets.token_urlsafe(24))
+        except FileExistsError:
+            pass
+        except OSError as error:
+            raise SettingsError(f"JOURNEYMAN_DATA_DIR: {self.data_dir} cannot be written ({error.strerror}).") from None
+        return path.read_text()
+
+
+def _window(text: str) -> QuietHours | None:
+    if not text.strip():
+        return None
+    try:
+        start, end = (time.fromisoformat(part.strip()) for part in text.split("-"))
+    except ValueError:
+        raise SettingsError("JOURNEYMAN_QUIET_HOURS: expected two times such as 22:00-08:00, or nothing.") from None
+    return QuietHours(start, end)
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]

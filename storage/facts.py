@@ -1,0 +1,58 @@
+"""How events are stored and read back as the kinds a journey may name."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy import Row, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from events import Event
+
+from .tables import events
+
+KINDS = Event.kinds()
+MOST_PRODUCTS = 20
+
+
+def event_of(row: Row[Any]) -> Event | None:
+    """A stored row as its event kind; None for names we do not know and rows that no longer fit."""
+    kind = KINDS.get(row.name)
+    if kind is None:
+        return None
+    facts = dict(row.properties)
+    if isinstance(products := facts.get("products"), list):
+        facts["products"] = products[:MOST_PRODUCTS]
+    known = {"event_id": row.event_id, "occurred_at": row.occurred_at, "seq": row.seq, "context": row.context}
+    try:
+        return kind.model_validate(facts | known)
+    except ValidationError:
+        return None
+
+
+async def read_events(connection: AsyncConnection, seqs: Iterable[int]) -> list[Event]:
+    """Stored events by their place, in order."""
+    query = select(events).where(events.c.seq.in_(list(seqs))).order_by(events.c.seq)
+    return [event for row in await connection.execute(query) if (event := event_of(row)) is not None]
+
+
+async def newest_first(
+    connection: AsyncConnection, user_id: str, names: Iterable[str], *, since: int
+) -> AsyncIterator[Event]:
+    """The person's events of these names accepted after `since`, by the time they happened, newest first; in pages."""
+    page, offset = 50, 0
+    query = (
+        select(events)
+        .where(events.c.user_id == user_id, events.c.name.in_(sorted(names)), events.c.seq > since)
+        .order_by(events.c.occurred_at.desc(), events.c.seq.desc())
+    )
+    while True:
+        rows: Sequence[Row[Any]] = (await connection.execute(query.limit(page).offset(offset))).all()
+        for row in rows:
+            if (event := event_of(row)) is not None:
+                yield event
+        if len(rows) < page:
+            return
+        offset += page

@@ -1,0 +1,94 @@
+"""How persons and carts are read and written inside a transaction that holds their lock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from events import Product
+from profiles.carts import Cart
+from profiles.person import Person
+
+from .database import Database
+from .tables import carts, people, suppressions
+
+
+async def lock_people(
+    database: Database, connection: AsyncConnection, user_ids: Iterable[str], now: datetime
+) -> dict[str, Person]:
+    """Lock these persons; whoever is new is created first, since a row that is not there cannot be locked."""
+    wanted = set(user_ids)
+    rows = await database.lock(connection, wanted)
+    if missing := sorted(wanted - rows.keys()):
+        fresh = [asdict(Person(user_id, now)) for user_id in missing]
+        await connection.execute(database.insert(people).on_conflict_do_nothing(), fresh)
+        rows |= await database.lock(connection, missing)
+    return {user_id: _person(row) for user_id, row in rows.items()}
+
+
+async def read_person(connection: AsyncConnection, user_id: str) -> Person | None:
+    """The person as last committed; None if nobody has that id."""
+    row = (await connection.execute(select(people).where(people.c.user_id == user_id))).first()
+    return None if row is None else _person(row)
+
+
+async def write_people(database: Database, connection: AsyncConnection, changed: Iterable[Person]) -> None:
+    """Write persons whose lock is held."""
+    if rows := [asdict(person) for person in changed]:
+        await upsert(database, connection, people, rows)
+
+
+async def upsert(database: Database, connection: AsyncConnection, table: Any, rows: list[dict[str, Any]]) -> None:
+    """Insert rows, or overwrite those with the same primary key."""
+    statement = database.insert(table)
+    keys = [column.name for column in table.primary_key]
+    rest = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    await connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=rest), rows)
+
+
+async def read_carts(connection: AsyncConnection, user_ids: Iterable[str]) -> dict[str, dict[str, Cart]]:
+    """Every cart of these persons by user and cart id."""
+    found: dict[str, dict[str, Cart]] = {}
+    for row in await connection.execute(select(carts).where(carts.c.user_id.in_(list(user_ids)))):
+        values = row._asdict()
+        user_id = values.pop("user_id")
+        values["products"] = tuple(Product.model_validate(line) for line in values["products"])
+        found.setdefault(user_id, {})[row.cart_id] = Cart(**values)
+    return found
+
+
+async def write_carts(database: Database, connection: AsyncConnection, changed: Iterable[tuple[str, Cart]]) -> None:
+    """Write carts of persons whose lock is held."""
+    rows = [
+        {
+            **asdict(cart),
+            "user_id": user_id,
+            "products": [line.model_dump(mode="json", exclude_defaults=True) for line in cart.products],
+        }
+        for user_id, cart in changed
+    ]
+    if rows:
+        await upsert(database, connection, carts, rows)
+
+
+async def blocked(connection: AsyncConnection, user_id: str) -> set[tuple[str, str]]:
+    """(channel, topic) pairs that must not be used for this person; `*` stands for all."""
+    query = select(suppressions.c.channel, suppressions.c.topic).where(suppressions.c.user_id == user_id)
+    return {(row.channel, row.topic) for row in await connection.execute(query)}
+
+
+async def suppress(database: Database, user_id: str, channel: str, topic: str, reason: str, now: datetime) -> None:
+    """From the commit on nothing of that topic is claimed for this person through that channel."""
+    async with database.write() as connection:
+        await lock_people(database, connection, [user_id], now)
+        row = {"user_id": user_id, "channel": channel, "topic": topic, "reason": reason, "at": now}
+        await upsert(database, connection, suppressions, [row])
+
+
+def _person(row: Any) -> Person:
+    return Person(**row._asdict())

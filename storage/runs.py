@@ -1,0 +1,214 @@
+"""Who entered which journey, and which runs may be open: the rows that routing decides by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import Row, and_, delete, exists, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from .database import Database
+from .people import upsert
+from .tables import entries, events, open_runs, routing
+
+EntryState = Literal["waiting", "starting", "started", "dropped"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """One (journey, user, key): at most one run of it is open at a time."""
+
+    journey: str
+    user_id: str
+    key: str
+
+
+@dataclass(frozen=True)
+class OpenRun:
+    """A run that may be open; `begun_seq` is None until the journey's first verb was allowed to act."""
+
+    place: Place
+    entry_id: str
+    entry_seq: int
+    first_run_id: str | None
+    state: Literal["open", "ending"]
+    begun_seq: int | None
+    due_at: datetime
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One pass of a person through a journey, opened by the event `event_id`."""
+
+    place: Place
+    event_id: str
+    seq: int
+    entered_at: datetime
+    state: EntryState
+    reason: str | None = None
+
+
+def _at(table: Any, place: Place) -> Any:
+    return and_(table.c.journey == place.journey, table.c.user_id == place.user_id, table.c.key == place.key)
+
+
+async def runs_of(connection: AsyncConnection, user_id: str) -> dict[Place, OpenRun]:
+    """Every run of this person that may be open."""
+    rows = await connection.execute(select(open_runs).where(open_runs.c.user_id == user_id))
+    return {run.place: run for run in map(_run, rows)}
+
+
+async def run_at(connection: AsyncConnection, place: Place) -> OpenRun | None:
+    """The run that may be open at this place."""
+    row = (await connection.execute(select(open_runs).where(_at(open_runs, place)))).first()
+    return None if row is None else _run(row)
+
+
+async def put_run(database: Database, connection: AsyncConnection, run: OpenRun) -> None:
+    """Insert the run, or overwrite what stood at its place."""
+    values = {
+        "journey": run.place.journey,
+        "user_id": run.place.user_id,
+        "key": run.place.key,
+        "entry_id": run.entry_id,
+        "entry_seq": run.entry_seq,
+        "first_run_id": run.first_run_id,
+        "state": run.state,
+        "begun_seq": run.begun_seq,
+        "due_at": run.due_at,
+    }
+    await upsert(database, connection, open_runs, [values])
+
+
+async def remove_run(connection: AsyncConnection, place: Place, entry_id: str) -> None:
+    """Forget a run that the server said is closed; a newer one at its place stays."""
+    await connection.execute(delete(open_runs).where(_at(open_runs, place), open_runs.c.entry_id == entry_id))
+
+
+async def entries_at(connection: AsyncConnection, place: Place) -> list[Entry]:
+    """Every entry at this place in order of acceptance, dropped ones left out."""
+    query = select(entries).where(_at(entries, place), entries.c.state != "dropped").order_by(entries.c.seq)
+    return [_entry(row) for row in await connection.execute(query)]
+
+
+async def entry_of(connection: AsyncConnection, place: Place, event_id: str) -> Entry | None:
+    """The entry that this event opened, in whatever state."""
+    row = (await connection.execute(select(entries).where(_at(entries, place), entries.c.event_id == event_id))).first()
+    return None if row is None else _entry(row)
+
+
+async def add_entry(database: Database, connection: AsyncConnection, entry: Entry) -> None:
+    """Record an entry, once for ever."""
+    values = {
+        "journey": entry.place.journey,
+        "user_id": entry.place.user_id,
+        "key": entry.place.key,
+        "event_id": entry.event_id,
+        "seq": entry.seq,
+        "entered_at": entry.entered_at,
+        "state": entry.state,
+        "moved_at": datetime.now(UTC),
+        "reason": entry.reason,
+    }
+    await connection.execute(database.insert(entries).values(values).on_conflict_do_nothing())
+
+
+async def set_entry(connection: AsyncConnection, entry: Entry, state: EntryState, reason: str | None = None) -> None:
+    """Move an entry on."""
+    condition = and_(_at(entries, entry.place), entries.c.event_id == entry.event_id)
+    await connection.execute(
+        update(entries).where(condition).values(state=state, reason=reason, moved_at=datetime.now(UTC))
+    )
+
+
+async def drop_touches(connection: AsyncConnection, place: Place, seq: int) -> None:
+    """Entries that wait at this place because of events up to `seq` are not wanted: the open run has taken those in."""
+    condition = and_(_at(entries, place), entries.c.state == "waiting", entries.c.seq <= seq)
+    await connection.execute(
+        update(entries).where(condition).values(state="dropped", reason="taken in by the run before")
+    )
+
+
+async def waiting_entries(connection: AsyncConnection, limit: int) -> list[Entry]:
+    """Entries that wait until the run before them has closed, oldest first."""
+    query = select(entries).where(entries.c.state == "waiting").order_by(entries.c.seq).limit(limit)
+    return [_entry(row) for row in await connection.execute(query)]
+
+
+async def stale_entries(connection: AsyncConnection, before: datetime, limit: int) -> list[Entry]:
+    """Entries whose start was decided before then and never acknowledged."""
+    query = (
+        select(entries)
+        .where(entries.c.state == "starting", entries.c.moved_at < before)
+        .order_by(entries.c.seq)
+        .limit(limit)
+    )
+    return [_entry(row) for row in await connection.execute(query)]
+
+
+async def ending_runs(connection: AsyncConnection, limit: int) -> list[OpenRun]:
+    """Runs that were cancelled and are not known to have closed."""
+    query = select(open_runs).where(open_runs.c.state == "ending").limit(limit)
+    return [_run(row) for row in await connection.execute(query)]
+
+
+async def unrouted(connection: AsyncConnection, now: datetime, people: int, each: int = 100) -> dict[str, list[int]]:
+    """The next people with events to route, longest waiting first, each with up to `each` events in order of acceptance."""
+    ready = or_(routing.c.not_before.is_(None), routing.c.not_before <= now)
+    held = routing.alias()
+    blocked = exists().where(held.c.user_id == routing.c.user_id, held.c.not_before > now)
+    heads = (
+        select(routing.c.user_id)
+        .where(ready, ~blocked)
+        .group_by(routing.c.user_id)
+        .order_by(func.min(routing.c.seq))
+        .limit(people)
+    )
+    users = [row.user_id for row in await connection.execute(heads)]
+    found: dict[str, list[int]] = {user_id: [] for user_id in users}
+    rows = await connection.execute(
+        select(routing.c.seq, routing.c.user_id).where(routing.c.user_id.in_(users)).order_by(routing.c.seq)
+    )
+    for row in rows:
+        if len(found[row.user_id]) < each:
+            found[row.user_id].append(row.seq)
+    return found
+
+
+async def routed(connection: AsyncConnection, seqs: Iterable[int]) -> None:
+    """Temporal has acknowledged all that these events caused."""
+    await connection.execute(delete(routing).where(routing.c.seq.in_(list(seqs))))
+
+
+async def set_aside(connection: AsyncConnection, seq: int, now: datetime, problem: str) -> None:
+    """Try this person's events again later, twice as late each time, at most after five minutes."""
+    attempts = (await connection.execute(select(routing.c.attempts).where(routing.c.seq == seq))).scalar() or 0
+    wait = timedelta(seconds=min(2.0**attempts / 2, 300))
+    values = {"attempts": attempts + 1, "not_before": now + wait, "problem": problem}
+    await connection.execute(update(routing).where(routing.c.seq == seq).values(values))
+
+
+async def backlog(connection: AsyncConnection) -> int:
+    """How many events wait to be routed."""
+    return (await connection.execute(select(func.count()).select_from(routing))).scalar() or 0
+
+
+async def last_seq(connection: AsyncConnection, user_id: str) -> int:
+    """The place of the person's newest event; 0 without any."""
+    return (await connection.execute(select(func.max(events.c.seq)).where(events.c.user_id == user_id))).scalar() or 0
+
+
+def _run(row: Row[Any]) -> OpenRun:
+    values = row._asdict()
+    place = Place(values.pop("journey"), values.pop("user_id"), values.pop("key"))
+    return OpenRun(place=place, **values)
+
+
+def _entry(row: Row[Any]) -> Entry:
+    values = row._asdict()
+    del values["id"], values["moved_at"]
+    place = Place(values.pop("journey"), values.pop("user_id"), values.pop("key"))
+    return Entry(place=place, **values)

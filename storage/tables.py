@@ -1,0 +1,228 @@
+"""Which facts are kept, and under which keys."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    false,
+    text,
+)
+from sqlalchemy.engine import Dialect
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware datetime, in UTC; SQLite would forget the zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Exact(TypeDecorator[Decimal]):
+    """A decimal amount kept to the last digit, as text; SQLite has only floats."""
+
+    impl = String(40)
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> str | None:
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
+        return None if value is None else Decimal(value)
+
+
+metadata = MetaData()
+BigId = BigInteger().with_variant(Integer, "sqlite")
+
+people = Table(
+    "people",
+    metadata,
+    Column("user_id", String(200), primary_key=True),
+    Column("traits", JSON, nullable=False),
+    Column("zone", String(64)),
+    Column("seen_zone", String(64)),
+    Column("country", String(2)),
+    Column("language", String(35)),
+    Column("created_at", Moment, nullable=False),
+    Column("last_seen_at", Moment),
+    Column("last_order_at", Moment),
+    Column("orders", Integer, nullable=False),
+    Column("spent", Exact, nullable=False),
+    Column("currency", String(3)),
+    Column("categories", JSON, nullable=False),
+    Column("tokens", JSON, nullable=False),
+)
+
+anonymous = Table(
+    "anonymous",
+    metadata,
+    Column("anonymous_id", String(200), primary_key=True),
+    Column("user_id", String(200), nullable=False, index=True),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("seq", BigId, primary_key=True, autoincrement=True),
+    Column("event_id", String(200), nullable=False, unique=True),
+    Column("digest", String(64), nullable=False),
+    Column("user_id", String(200)),
+    Column("anonymous_id", String(200)),
+    Column("name", String(200), nullable=False),
+    Column("occurred_at", Moment, nullable=False),
+    Column("received_at", Moment, nullable=False),
+    Column("properties", JSON, nullable=False),
+    Column("context", JSON, nullable=False),
+    Index("events_of_person", "user_id", "name", "occurred_at"),
+    Index("events_by_order", "user_id", "seq"),
+    Index(
+        "events_of_nobody",
+        "anonymous_id",
+        sqlite_where=text("user_id IS NULL"),
+        postgresql_where=text("user_id IS NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+carts = Table(
+    "carts",
+    metadata,
+    Column("user_id", String(200), primary_key=True),
+    Column("cart_id", String(200), primary_key=True),
+    Column("products", JSON, nullable=False),
+    Column("value", Exact, nullable=False),
+    Column("currency", String(3)),
+    Column("touched_at", Moment, nullable=False),
+    Column("closed_at", Moment),
+    Column("current", Boolean, nullable=False, server_default=false()),
+)
+
+routing = Table(
+    "routing",
+    metadata,
+    Column("seq", BigId, primary_key=True, autoincrement=False),
+    Column("user_id", String(200), nullable=False),
+    Column("not_before", Moment),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("problem", Text),
+    Index("routing_of_person", "user_id", "seq"),
+)
+"""The transactional outbox: events that Temporal has not acknowledged yet."""
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("journey", String(100), nullable=False),
+    Column("user_id", String(200), nullable=False),
+    Column("key", String(200), nullable=False),
+    Column("event_id", String(200), nullable=False),
+    Column("seq", BigId, nullable=False),
+    Column("entered_at", Moment, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("moved_at", Moment, nullable=False),
+    Column("reason", Text),
+    UniqueConstraint("journey", "user_id", "key", "event_id"),
+    Index(
+        "entries_unsettled",
+        "state",
+        sqlite_where=text("state IN ('waiting', 'starting')"),
+        postgresql_where=text("state IN ('waiting', 'starting')"),
+    ),
+)
+"""Who entered which journey because of which event; `state` is waiting, starting, started or dropped."""
+
+open_runs = Table(
+    "open_runs",
+    metadata,
+    Column("journey", String(100), primary_key=True),
+    Column("user_id", String(200), primary_key=True),
+    Column("key", String(200), primary_key=True),
+    Column("entry_id", String(200), nullable=False),
+    Column("entry_seq", BigId, nullable=False),
+    Column("first_run_id", String(36)),
+    Column("state", String(10), nullable=False),
+    Column("begun_seq", BigId),
+    Column("due_at", Moment, nullable=False),
+    Index("open_runs_of_person", "user_id"),
+    Index(
+        "open_runs_ending", "state", sqlite_where=text("state = 'ending'"), postgresql_where=text("state = 'ending'")
+    ),
+)
+"""Runs that may be open: too many perhaps, never too few. `state` is open or ending; `begun_seq` is null before the journey began."""
+
+sends = Table(
+    "sends",
+    metadata,
+    Column("send_key", String(64), primary_key=True),
+    Column("step_key", String(64), nullable=False, index=True),
+    Column("user_id", String(200), nullable=False),
+    Column("journey", String(100), nullable=False),
+    Column("key", String(200), nullable=False),
+    Column("entry_id", String(200), nullable=False),
+    Column("step", String(300), nullable=False),
+    Column("channel", String(10)),
+    Column("template", String(200)),
+    Column("topic", String(50)),
+    Column("kind", String(15)),
+    Column("status", String(10), nullable=False),
+    Column("reason", Text),
+    Column("provider", String(20)),
+    Column("provider_id", String(200)),
+    Column("at", Moment, nullable=False),
+    Column("machine_at", Moment, nullable=False),
+    Column("until", Moment),
+    Column("fence", Integer, nullable=False),
+    Index("sends_of_person", "user_id", "at"),
+    Index("sends_by_status", "status"),
+)
+"""The ledger: every decision about a message. `at` is journey time, `machine_at` and `until` of a claim are machine time."""
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("send_key", String(64), nullable=False, unique=True),
+    Column("user_id", String(200), nullable=False),
+    Column("channel", String(10), nullable=False),
+    Column("template", String(200), nullable=False),
+    Column("rendered", JSON, nullable=False),
+    Column("sent_at", Moment, nullable=False),
+    Column("read_at", Moment),
+)
+"""Rendered messages that stay here: everything in-app, and email and push while no provider is set."""
+
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("user_id", String(200), primary_key=True),
+    Column("channel", String(10), primary_key=True),
+    Column("topic", String(50), primary_key=True),
+    Column("reason", String(50), nullable=False),
+    Column("at", Moment, nullable=False),
+)
+"""What must not be sent: `*` stands for every channel or every topic."""

@@ -1,0 +1,79 @@
+"""What every test may ask for: a Temporal server, and an empty database of either kind."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import pytest_asyncio
+
+from stack import TemporalServer
+from tests.servers import PostgreSQL, free_port
+
+StartPostgreSQL = Callable[[], Awaitable[PostgreSQL]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_process_left() -> Iterator[None]:
+    """Whatever the tests started is gone at their end; being the first fixture, this is the last to be put away."""
+    before = set(psutil.Process().children(recursive=True))
+    yield
+    left = [child for child in psutil.Process().children(recursive=True) if child not in before and _is_ours(child)]
+    names = [f"{child.pid} {child.name()}" for child in left]
+    for child in left:
+        child.kill()
+    assert not names, f"still running after the tests: {names}"
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def temporal(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TemporalServer]:
+    """The real server, in memory, in which single runs can be moved ahead in time; all tests of a worker share it."""
+    async with TemporalServer(
+        tmp_path_factory.mktemp("temporal"),
+        port=free_port(),
+        ui_port=free_port(),
+        metrics_port=free_port(),
+        time_skipping=True,
+        database=False,
+    ) as server:
+        yield server
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def postgresql() -> AsyncIterator[StartPostgreSQL]:
+    """Starts PostgreSQL when it is first called; all tests of a worker share it."""
+    servers: list[PostgreSQL] = []
+
+    async def start() -> PostgreSQL:
+        if not servers:
+            servers.append(PostgreSQL())
+            await servers[0].start()
+        return servers[0]
+
+    yield start
+    for server in servers:
+        await server.stop()
+
+
+@pytest_asyncio.fixture(params=["sqlite", "postgresql"])
+async def database_url(
+    request: pytest.FixtureRequest, tmp_path: Path, postgresql: StartPostgreSQL
+) -> AsyncIterator[str]:
+    """The address of an empty database; a test that asks for it runs once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        yield f"sqlite+aiosqlite:///{tmp_path / 'journeyman.db'}"
+        return
+    server = await postgresql()
+    name = await server.create_database()
+    yield server.url(name)
+    await server.drop_database(name)
+
+
+def _is_ours(child: psutil.Process) -> bool:
+    """Not a dead entry, and not the tracker that multiprocessing keeps until the very end."""
+    try:
+        return child.status() != psutil.STATUS_ZOMBIE and "resource_tracker" not in " ".join(child.cmdline())
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,49 @@
+"""What a run is started with, and what it carries when it continues as new."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from events import Event, Fact
+
+from .inbox import read_event
+
+
+class Carried(Fact):
+    """The state of a run that goes on in a new one: its inbox, its account, and what its verbs have answered so far."""
+
+    seen: tuple[str, ...] = ()
+    waiting: tuple[dict[str, Any], ...] = ()
+    lines: tuple[str, ...] = ()
+    sent: tuple[str, ...] = ()
+    not_sent: tuple[str, ...] = ()
+    journal: tuple[dict[str, Any], ...] = ()
+    zone: str | None = None
+    begun: bool = False
+
+
+class JourneyInput(Fact):
+    """One pass of one person. `entry` and `entry_seq` name the event that opened it and never change within it."""
+
+    user: str
+    key: str = ""
+    entry: str
+    entry_seq: int = 0
+    event: dict[str, Any]
+    """The event the journey begins with; a newer one than `entry` if the quiet was prolonged."""
+    carried: Carried = Field(default_factory=Carried)
+
+    def start_event(self) -> Event:
+        """The event as its kind; ValueError for one that no release of events.py could have written."""
+        event = read_event(self.event)
+        if event is None:
+            raise ValueError(
+                f"The start event {self.event.get('type')!r} is of no kind in events.py; restore that class."
+            )
+        return event
+
+    def written(self) -> dict[str, Any]:
+        """The JSON, defaults left out so that it reads well in the web UI."""
+        return self.model_dump(mode="json", exclude_defaults=True)
