@@ -13,17 +13,12 @@ from errors import SettingsError
 from settings import Settings
 
 
-async def connect(settings: Settings, **options: Any) -> Client:
+async def connect(settings: Settings, *, embedded: str | None = None, **options: Any) -> Client:
     """A connected client. Address, namespace, TLS and API key come from TEMPORAL_* or a profile in temporal.toml.
 
-    Raises SettingsError, naming the address, where nothing answers within ten seconds.
+    `embedded` is the address of a server of our own, which needs none of these. Raises SettingsError, naming the address, where nothing answers within ten seconds.
     """
-    try:
-        config = ClientConfig.load_client_connect_config()
-    except (RuntimeError, ValueError, OSError) as error:
-        raise SettingsError(
-            f"Temporal's configuration cannot be read: {error}. Check TEMPORAL_CONFIG_FILE and TEMPORAL_PROFILE."
-        ) from None
+    config: dict[str, Any] = {"target_host": embedded} if embedded else _configured()
     config.setdefault("target_host", f"{settings.host}:{settings.temporal_port}")
     try:
         return await asyncio.wait_for(Client.connect(**{**config, **options}), 10)
@@ -31,4 +26,13 @@ async def connect(settings: Settings, **options: Any) -> Client:
         raise SettingsError(
             f"Temporal does not answer at {config['target_host']} ({type(error).__name__}). "
             "Start it with `python starter.py run`, or set TEMPORAL_ADDRESS to your cluster's."
+        ) from None
+
+
+def _configured() -> dict[str, Any]:
+    try:
+        return {**ClientConfig.load_client_connect_config()}
+    except (RuntimeError, ValueError, OSError) as error:
+        raise SettingsError(
+            f"Temporal's configuration cannot be read: {error}. Check TEMPORAL_CONFIG_FILE and TEMPORAL_PROFILE."
         ) from None

@@ -21,12 +21,12 @@ _TAG = re.compile(
 _LIQUID = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 _MARK = re.compile(r"liquid([0-9]+)piece")
 _URL = re.compile(r"""\s(?:href|src|srcset|background|action|poster)\s*=\s*(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
+_VALUE = re.compile(r"""=\s*(?:"[^"]*"|'[^']*')""")
 _REFUSED = {
     "JavaScript": re.compile(r"<script|<[^>]*\son\w+\s*=", re.IGNORECASE),
     "Liquid inside a style": re.compile(
         r"""<[^>]*\sstyle\s*=\s*(?:"[^"]*|'[^']*)liquid[0-9]+piece|<style[^>]*>[^<]*liquid[0-9]+piece""", re.IGNORECASE
     ),
-    "Liquid in an attribute without quotes": re.compile(r"<[^<>]*=\s*liquid[0-9]+piece"),
 }
 
 
@@ -57,13 +57,15 @@ def _check(html: str, pieces: list[str]) -> None:
     for number, piece in enumerate(pieces):
         count = found.count(number)
         if count == 0 or (count > 1 and piece.startswith("{%")):
-            raise TemplateError(f"MJML has no place for {piece} where it stands; wrap it in <mj-raw>")
+            raise TemplateError(f"MJML has no place for {piece} where it stands; move it into text or <mj-raw>")
     tags = [number for number in found if pieces[number].startswith("{%")]
     if tags != sorted(tags):
-        raise TemplateError("MJML changes the order of the Liquid tags; wrap each in <mj-raw>")
+        raise TemplateError("MJML changes the order of the Liquid tags; move each into text or <mj-raw>")
     for what, pattern in _REFUSED.items():
         if pattern.search(html):
             raise TemplateError(f"{what} is not allowed in an email; take it out")
+    if match := re.search(r"<[^<>]*liquid([0-9]+)piece[^<>]*>", _VALUE.sub("=", html)):
+        raise TemplateError(f"{pieces[int(match[1])]} is inside a tag; put it into an attribute's quotes or outside")
     for match in _URL.finditer(html):
         value = match[1] or match[2] or ""
         if re.match(r"https?://|mailto:", value):

@@ -97,7 +97,7 @@ class Templates:
         if channel != "email":
             return _card(chosen, names)
         if chosen.details.kind == "marketing" and not link(names["unsubscribe_url"], ""):
-            raise TemplateError(f"{chosen.file} is marketing: pass an https `unsubscribe_url` in its data")
+            raise TemplateError(f"{chosen.file} is marketing: pass an `unsubscribe_url` in its data")
         return _email(chosen, names)
 
     def _find(self, channel: Channel, template: str) -> dict[str, _Template]:

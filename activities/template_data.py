@@ -13,7 +13,7 @@ MAX_NAME = 40
 MAX_ITEMS = 50
 MAX_FIELDS = 200
 MAX_DEPTH = 6
-MAX_VALUES = 4_000
+MAX_VALUES = 1_000
 MAX_NUMBER = 10**15
 
 _BREAKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
@@ -32,9 +32,8 @@ def one_line(text: str, limit: int = MAX_TEXT) -> str:
 
 def plain(data: Mapping[str, Any]) -> dict[str, Any]:
     """The same data as dicts, lists, one-line strings, numbers, booleans and None; what is too much is left out."""
-    budget = [MAX_VALUES]
-    cleaned = _plain(data, MAX_DEPTH, budget)
-    return cleaned if isinstance(cleaned, dict) else {}
+    # Each name has its own budget, so that a swollen one does not starve the others.
+    return {str(name): _plain(value, MAX_DEPTH, [MAX_VALUES]) for name, value in data.items()}
 
 
 def plain_person(person: Mapping[str, Any]) -> dict[str, Any]:

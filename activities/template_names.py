@@ -1,4 +1,4 @@
-"""Whether every name a template uses can ever be there; a misspelling is refused when loaded, not when sent.
+"""Whether every name and filter a template uses can ever be there; a misspelling is refused when loaded, not when sent.
 
 The names are those of the front matter's `data:` and those every template has. Where `data:` says which event a name
 is, its fields are checked too. A field the event does not declare may still have been sent by the client: it is
@@ -80,6 +80,7 @@ def _annotation(annotation: Any) -> Shape:
 def _check_node(node: Node, names: dict[str, Shape], context: RenderContext) -> None:
     for expression in node.expressions():
         _check_expression(expression, names)
+        _check_filters(expression, context)
     if isinstance(node, AssignNode):
         names[str(node.name)] = _assigned(node.expression, names)
     else:
@@ -108,6 +109,13 @@ def _check_expression(expression: Expression, names: Mapping[str, Shape]) -> Non
                 _root(child, names)
             continue
         _check_expression(child, names)
+
+
+def _check_filters(expression: Expression, context: RenderContext) -> None:
+    """Liquid itself looks for a filter only when it is used."""
+    for filter_ in (expression.filters or ()) if isinstance(expression, FilteredExpression) else ():
+        if filter_.name not in context.env.filters:
+            raise TemplateError(f"there is no filter {filter_.name!r}" + _suggest(filter_.name, context.env.filters))
 
 
 def _has_default(expression: FilteredExpression) -> bool:

@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
+from sqlalchemy import Row
 from sqlalchemy.exc import DBAPIError
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from activities.channels.envelope import RenderedCard, RenderedEmail
 from errors import EventConflict, EventError, EventTooLarge, JourneymanError
 from storage.database import Database
 from storage.ledger import kept
@@ -102,9 +104,10 @@ class FrontDoor:
     async def outbox(self, request: Request) -> Response:
         """The messages that stayed here, as they would look."""
         asked = request.query_params
+        channel, user_id = asked.get("channel"), asked.get("user")
         async with self._database.read() as connection:
-            rows = await kept(connection, channel=asked.get("channel"), user_id=asked.get("user"))
-        return HTMLResponse(outbox_page([OutboxMessage.of(row) for row in rows]))
+            rows = await kept(connection, user_id=user_id)
+        return HTMLResponse(outbox_page([_kept(row) for row in rows], channel=channel, user=user_id))
 
     async def health(self, _: Request) -> Response:
         """Whether the database answers."""
@@ -125,6 +128,19 @@ async def _body(request: Request) -> bytes:
             raise EventTooLarge(f"The body is larger than {BATCH_LIMIT // 1024} kB; send smaller batches.")
         parts.append(part)
     return b"".join(parts)
+
+
+def _kept(row: Row[Any]) -> OutboxMessage:
+    shape = RenderedEmail if row.channel == "email" else RenderedCard
+    return OutboxMessage(
+        id=row.send_key[:12],
+        channel=row.channel,
+        user_id=row.user_id,
+        template=row.template,
+        sent_at=row.sent_at,
+        provider="in-app" if row.channel == "in_app" else "outbox",
+        rendered=shape(**row.rendered),
+    )
 
 
 def _status(error: JourneymanError) -> int:

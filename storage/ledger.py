@@ -100,12 +100,10 @@ async def keep(database: Database, connection: AsyncConnection, send: Send, rend
 
 
 async def kept(
-    connection: AsyncConnection, *, channel: str | None = None, user_id: str | None = None, limit: int = 200
+    connection: AsyncConnection, *, user_id: str | None = None, limit: int = 500
 ) -> Sequence[Row[Any]]:
     """The newest messages of our own outbox."""
     query = select(outbox).order_by(outbox.c.id.desc()).limit(limit)
-    if channel:
-        query = query.where(outbox.c.channel == channel)
     if user_id:
         query = query.where(outbox.c.user_id == user_id)
     return (await connection.execute(query)).all()

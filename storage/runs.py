@@ -94,6 +94,12 @@ async def entries_at(connection: AsyncConnection, place: Place) -> list[Entry]:
     return [_entry(row) for row in await connection.execute(query)]
 
 
+async def entries_of_person(connection: AsyncConnection, user_id: str) -> list[Entry]:
+    """Every entry of this person, oldest first."""
+    query = select(entries).where(entries.c.user_id == user_id).order_by(entries.c.id)
+    return [_entry(row) for row in await connection.execute(query)]
+
+
 async def entry_of(connection: AsyncConnection, place: Place, event_id: str) -> Entry | None:
     """The entry that this event opened, in whatever state."""
     row = (await connection.execute(select(entries).where(_at(entries, place), entries.c.event_id == event_id))).first()

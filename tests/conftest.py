@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from stack import TemporalServer
 from tests.servers import PostgreSQL, free_port
+from tests.stage import Stage, staged
 
 StartPostgreSQL = Callable[[], Awaitable[PostgreSQL]]
 
@@ -69,6 +70,13 @@ async def database_url(
     name = await server.create_database()
     yield server.url(name)
     await server.drop_database(name)
+
+
+@pytest_asyncio.fixture
+async def stage(temporal: TemporalServer, tmp_path: Path) -> AsyncIterator[Stage]:
+    """The whole system on SQLite, with every journey of the project and of tests/extra/journeys."""
+    async with staged(f"sqlite+aiosqlite:///{tmp_path / 'journeyman.db'}", temporal.address, tmp_path) as stage:
+        yield stage
 
 
 def _is_ours(child: psutil.Process) -> bool:

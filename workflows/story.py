@@ -33,7 +33,7 @@ class Story:
         account: dict[str, Any] = {
             "outcome": outcome,
             "sent": self.sent,
-            "not sent": self.not_sent,
+            "unsent": self.not_sent,
             "story": self.lines,
         }
         if untaken:

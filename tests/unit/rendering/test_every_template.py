@@ -51,7 +51,8 @@ def test_with_everything(templates: Templates, every: Every, data: dict[str, Any
 
 def test_with_nothing(templates: Templates, every: Every, data: dict[str, Any]) -> None:
     """A message for somebody we know nothing about, about a fact that says nothing, is still complete."""
-    for facts in ({}, {"cart": {}, "order": {}}, {"cart": None, "order": {"products": [{}, None]}}):
+    empty: list[dict[str, Any]] = [{}, {"cart": {}, "order": {}}, {"cart": None, "order": {"products": [{}, None]}}]
+    for facts in empty:
         for channel, name, language in every:
             known = {**facts, "unsubscribe_url": data["unsubscribe_url"]}
             rendered = templates.render(channel, name, language=language, data=known, person={})

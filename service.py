@@ -1,0 +1,130 @@
+"""How the parts are put together in one process: front door, relay, worker, and the embedded server below them."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+import uvicorn
+from temporalio.client import Client
+
+from activities.unsubscribe_link import UnsubscribeLinks
+from connect import connect
+from context.location import Places
+from context.stores import read_stores
+from errors import SettingsError
+from ingestion.accept import Acceptor
+from ingestion.app import FrontDoor
+from ingestion.opaque import Opaque
+from ingestion.relay import Relay
+from ingestion.unsubscribe import unsubscribe_routes
+from settings import Settings
+from stack import TemporalServer
+from storage.database import Database
+from storage.migrate import migrate
+from worker import working
+from workflows.catalogue import Catalogue
+
+
+@dataclass(frozen=True)
+class Service:
+    """Everything that one process runs."""
+
+    settings: Settings
+    database: Database
+    client: Client
+    catalogue: Catalogue
+    acceptor: Acceptor
+    relay: Relay
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Database]:
+    """The database, with its tables, closed at the end."""
+    if not settings.database:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    database = Database(settings.database_url)
+    try:
+        await migrate(database)
+        yield database
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def receiving(
+    settings: Settings, database: Database, client: Client, catalogue: Catalogue
+) -> AsyncIterator[Service]:
+    """Accept and relay, without the door."""
+    relay = Relay(database, client, catalogue, task_queue=settings.task_queue)
+    acceptor = Acceptor(
+        database,
+        relevant=catalogue.relevant,
+        places=Places(settings.geoip_path, read_stores(settings.stores), settings.default_zone),
+        opaque=Opaque(settings.secret_key()),
+        dates=settings.dates(),
+        committed=relay.wake,
+    )
+    async with relay, acceptor:
+        yield Service(settings, database, client, catalogue, acceptor, relay)
+
+
+@asynccontextmanager
+async def serving(service: Service) -> AsyncIterator[None]:
+    """The front door over HTTP, on the port of the settings."""
+    settings = service.settings
+    door = FrontDoor(service.acceptor, service.database, settings.keys())
+    links = UnsubscribeLinks(settings.secret_key(), settings.front_door)
+    app = door.app(*unsubscribe_routes(service.database, links))
+    config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=5)
+    with listening(settings.host, settings.port) as listener:
+        server = _Server(config)
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            while not server.started and not task.done():
+                await asyncio.sleep(0.01)
+            yield
+        finally:
+            server.should_exit = True
+            await task
+
+
+@asynccontextmanager
+async def everything(settings: Settings, *, time_skipping: bool = False) -> AsyncIterator[Service]:
+    """The whole embedded stack: Temporal with its web UI, worker, relay and front door."""
+    listening(settings.host, settings.port).close()
+    catalogue = Catalogue.load()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    async with opened(settings) as database:
+        server = TemporalServer(
+            settings.data_dir, port=settings.temporal_port, ui_port=settings.ui_port, time_skipping=time_skipping
+        )
+        async with server:
+            client = await connect(settings, embedded=server.address)
+            async with working(client, settings, database, catalogue):
+                async with receiving(settings, database, client, catalogue) as service, serving(service):
+                    yield service
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A bound socket; SettingsError names the variable to change where the port is taken."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise SettingsError(
+            f"The front door cannot listen on {host}:{port} ({error.strerror}). Set JOURNEYMAN_PORT to a free port."
+        ) from None
+    return listener
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals to the process it is a part of."""
+
+    def capture_signals(self) -> suppress:  # type: ignore[override]
+        return suppress()

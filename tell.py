@@ -1,0 +1,98 @@
+"""What one person has been through, in words: from our ledger, and from Temporal for what is still open."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.service import RPCError
+
+from connect import connect
+from errors import JourneymanError, SettingsError
+from ingestion.departures import workflow_id
+from ingestion.opaque import Opaque
+from service import opened
+from settings import Settings
+from storage.ledger import Send, sends_of_person
+from storage.people import read_person
+from storage.runs import Entry, Place, entries_of_person
+from workflows.clock import shown, zone_of
+
+
+async def story_of(settings: Settings, user: str) -> RenderableType:
+    """Every journey of the person, newest last; SettingsError if nobody has that id."""
+    user_id = Opaque(settings.secret_key()).user_id(user)
+    async with opened(settings) as database:
+        async with database.read() as connection:
+            person = await read_person(connection, user_id)
+            entries = await entries_of_person(connection, user_id)
+            sends = await sends_of_person(connection, user_id)
+    if person is None:
+        raise SettingsError(f"Nobody with the id {user} has been heard of in this database.")
+    zone = zone_of(person.believed_zone or settings.default_zone)
+    client = await _client(settings)
+    parts: list[RenderableType] = [Text(f"{user_id}, times in {zone.key}", style="bold")]
+    for entry in entries:
+        place = entry.place
+        parts.append(Text(f"\n{workflow_id(place)}", style="bold cyan"))
+        parts.append(Text(f"  {shown(entry.entered_at, zone)}: entered ({entry.state}{_because(entry)})"))
+        mine = [send for send in sends if (send.journey, send.key, send.entry_id) == (place.journey, place.key, entry.event_id)]
+        parts += [Text(f"  {shown(send.at, zone)}: {_line(send)}") for send in mine]
+        if entry.state == "started" and client is not None:
+            parts.append(Text(f"  now: {await _now(client, place, entry)}"))
+    if not entries:
+        parts.append(Text("No journey has begun for this person."))
+    if client is None:
+        parts.append(Text("\nTemporal does not answer: what is being waited for cannot be told.", style="yellow"))
+    return Group(*parts)
+
+
+async def _client(settings: Settings) -> Client | None:
+    try:
+        return await connect(settings)
+    except JourneymanError:
+        return None
+
+
+def _because(entry: Entry) -> str:
+    return f": {entry.reason}" if entry.reason else ""
+
+
+def _line(send: Send) -> str:
+    words = f"{send.step}: {send.status}"
+    if send.status == "accepted":
+        words += f" by {send.provider}"
+    return words + (f", {send.reason}" if send.reason else "")
+
+
+async def _now(client: Client, place: Place, entry: Entry) -> str:
+    handle = client.get_workflow_handle(workflow_id(place))
+    try:
+        description = await handle.describe()
+        if await description.memo_value("entry", None) != entry.event_id:
+            return "ended; a later pass has begun since"
+        if description.status is WorkflowExecutionStatus.RUNNING:
+            if description.execution_time and description.execution_time > description.start_time:
+                waits = f"waits for the quiet to be over, until {description.execution_time:%Y-%m-%d %H:%M} UTC"
+            else:
+                waits = "open"
+            return await _details(handle) or waits
+        if description.status is WorkflowExecutionStatus.COMPLETED:
+            result = await handle.result()
+            return str(result.get("outcome", "ended"))
+        return str(description.status.name if description.status else "unknown").lower()
+    except RPCError as error:
+        return f"not known to Temporal ({error.status.name})"
+
+
+async def _details(handle: object) -> str | None:
+    """The line that says what the run awaits, from its current details."""
+    from temporalio.client import WorkflowHandle
+
+    assert isinstance(handle, WorkflowHandle)
+    try:
+        text = await handle.query("__temporal_workflow_metadata")
+    except (RPCError, Exception):
+        return None
+    details = str((text or {}).get("currentDetails", "")) if isinstance(text, dict) else ""
+    return next((line.removeprefix("**Now:** ") for line in details.splitlines() if line.startswith("**Now:**")), None)
