@@ -16,7 +16,8 @@ from settings import Settings
 async def connect(settings: Settings, *, embedded: str | None = None, **options: Any) -> Client:
     """A connected client. Address, namespace, TLS and API key come from TEMPORAL_* or a profile in temporal.toml.
 
-    `embedded` is the address of a server of our own, which needs none of these. Raises SettingsError, naming the address, where nothing answers within ten seconds.
+    `embedded` is the address of a server of our own, which needs none of these. Raises SettingsError, naming the
+    address, where nothing answers within ten seconds.
     """
     config: dict[str, Any] = {"target_host": embedded} if embedded else _configured()
     config.setdefault("target_host", f"{settings.host}:{settings.temporal_port}")

@@ -22,7 +22,9 @@ async def send_event(settings: Settings, user: str, event: str, pairs: list[str]
 
 async def send_traits(settings: Settings, user: str, pairs: list[str]) -> str:
     """Identify a person by traits; returns a line for people."""
-    return await _post(settings, "identify", user, {"traits": _values(pairs)}, f"Accepted: {len(pairs)} traits of {user}.")
+    return await _post(
+        settings, "identify", user, {"traits": _values(pairs)}, f"Accepted: {len(pairs)} traits of {user}."
+    )
 
 
 def _values(pairs: list[str]) -> dict[str, Any]:
@@ -33,7 +35,11 @@ def _values(pairs: list[str]) -> dict[str, Any]:
         if not name or not equals:
             raise EventError(f"{pair!r} is no name=value pair, such as value=59.90.")
         try:
-            values[name] = json.loads(value, parse_float=str) if value[:1] in '[{"' or value in ("true", "false", "null") else value
+            values[name] = (
+                json.loads(value, parse_float=str)
+                if value[:1] in '[{"' or value in ("true", "false", "null")
+                else value
+            )
         except ValueError:
             values[name] = value
     return values
@@ -41,8 +47,8 @@ def _values(pairs: list[str]) -> dict[str, Any]:
 
 async def _post(settings: Settings, path: str, user: str, call: dict[str, Any], done: str) -> str:
     body = {"userId": user, "messageId": str(uuid.uuid4()), "timestamp": datetime.now(UTC).isoformat(), **call}
-    key = sorted(settings.keys())[0]
-    request = urllib.request.Request(  # noqa: S310  the address is our own front door's
+    key = min(settings.keys())
+    request = urllib.request.Request(
         f"http://{settings.host}:{settings.port}/v1/{path}",
         json.dumps(body).encode(),
         {"Content-Type": "application/json", "Authorization": f"Bearer {key}"},

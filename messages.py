@@ -49,3 +49,27 @@ def in_app(template: str, *, unless: tuple[type[Event], ...] = (), **data: Data)
 def first_of(first: Message, *others: Message) -> FirstOf:
     """One message by the first channel that reaches the person; the choice is made when it is sent."""
     return FirstOf((first, *others))
+
+
+@dataclass(frozen=True)
+class RenderedEmail:
+    """An email as it will look; `text` is the plain part."""
+
+    subject: str
+    preheader: str
+    html: str
+    text: str
+
+
+@dataclass(frozen=True)
+class RenderedCard:
+    """A push notification or in-app message as it will look; `link` is where a tap leads, `action` what the button says."""
+
+    title: str
+    body: str
+    link: str = ""
+    action: str = ""
+    image: str = ""
+
+
+Rendered = RenderedEmail | RenderedCard

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import uvicorn
 from temporalio.client import Client
 
-from activities.unsubscribe_link import UnsubscribeLinks
 from connect import connect
 from context.location import Places
 from context.stores import read_stores
@@ -21,6 +20,7 @@ from ingestion.app import FrontDoor
 from ingestion.opaque import Opaque
 from ingestion.relay import Relay
 from ingestion.unsubscribe import unsubscribe_routes
+from profiles.unsubscribe_links import UnsubscribeLinks
 from settings import Settings
 from stack import TemporalServer
 from storage.database import Database
@@ -84,8 +84,7 @@ async def serving(service: Service) -> AsyncIterator[None]:
         server = _Server(config)
         task = asyncio.create_task(server.serve(sockets=[listener]))
         try:
-            while not server.started and not task.done():
-                await asyncio.sleep(0.01)
+            await server.ready.wait()
             yield
         finally:
             server.should_exit = True
@@ -104,9 +103,12 @@ async def everything(settings: Settings, *, time_skipping: bool = False) -> Asyn
         )
         async with server:
             client = await connect(settings, embedded=server.address)
-            async with working(client, settings, database, catalogue):
-                async with receiving(settings, database, client, catalogue) as service, serving(service):
-                    yield service
+            async with (
+                working(client, settings, database, catalogue),
+                receiving(settings, database, client, catalogue) as service,
+                serving(service),
+            ):
+                yield service
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -124,7 +126,18 @@ def listening(host: str, port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """Leaves the signals to the process it is a part of."""
+    """Leaves the signals to the process it is a part of, and says when it listens."""
 
-    def capture_signals(self) -> suppress:  # type: ignore[override]
-        return suppress()
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await super().startup(sockets)
+        finally:
+            self.ready.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield

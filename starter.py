@@ -97,14 +97,16 @@ def key() -> None:
     """Print the write key that tracking clients present."""
 
     async def work() -> None:
-        out.print(sorted(Settings.read().keys())[0], highlight=False)
+        out.print(min(Settings.read().keys()), highlight=False)
 
     _do(work())
 
 
 @app.command()
 def demo(
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object on the last line.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the summary as one JSON object on the last line.")
+    ] = False,
     people: Annotated[int, typer.Option(min=8, max=2000, help="How many people visit the shop.")] = 40,
 ) -> None:
     """Play a day in a shop on the whole stack, with time moved ahead, and show what came of it."""

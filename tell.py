@@ -22,11 +22,10 @@ from workflows.clock import shown, zone_of
 async def story_of(settings: Settings, user: str) -> RenderableType:
     """Every journey of the person, newest last; SettingsError if nobody has that id."""
     user_id = Opaque(settings.secret_key()).user_id(user)
-    async with opened(settings) as database:
-        async with database.read() as connection:
-            person = await read_person(connection, user_id)
-            entries = await entries_of_person(connection, user_id)
-            sends = await sends_of_person(connection, user_id)
+    async with opened(settings) as database, database.read() as connection:
+        person = await read_person(connection, user_id)
+        entries = await entries_of_person(connection, user_id)
+        sends = await sends_of_person(connection, user_id)
     if person is None:
         raise SettingsError(f"Nobody with the id {user} has been heard of in this database.")
     zone = zone_of(person.believed_zone or settings.default_zone)
@@ -36,7 +35,11 @@ async def story_of(settings: Settings, user: str) -> RenderableType:
         place = entry.place
         parts.append(Text(f"\n{workflow_id(place)}", style="bold cyan"))
         parts.append(Text(f"  {shown(entry.entered_at, zone)}: entered ({entry.state}{_because(entry)})"))
-        mine = [send for send in sends if (send.journey, send.key, send.entry_id) == (place.journey, place.key, entry.event_id)]
+        mine = [
+            send
+            for send in sends
+            if (send.journey, send.key, send.entry_id) == (place.journey, place.key, entry.event_id)
+        ]
         parts += [Text(f"  {shown(send.at, zone)}: {_line(send)}") for send in mine]
         if entry.state == "started" and client is not None:
             parts.append(Text(f"  now: {await _now(client, place, entry)}"))

@@ -18,10 +18,10 @@ from activities.channels.envelope import Provider
 from activities.channels.sendgrid import SendGrid
 from activities.rendering import Templates
 from activities.send import Sender
-from activities.unsubscribe_link import UnsubscribeLinks
 from connect import connect
 from errors import JourneymanError
 from messages import Channel
+from profiles.unsubscribe_links import UnsubscribeLinks
 from settings import ROOT, Settings
 from storage.database import Database
 from storage.migrate import migrate

@@ -9,14 +9,14 @@ from typing import Any
 from temporalio.exceptions import ApplicationError
 
 from errors import TemplateError
-from messages import Channel
+from messages import Channel, Rendered
 from profiles.person import Person
+from profiles.unsubscribe_links import UnsubscribeLinks
 from workflows.requests import MessageRequest
 
-from .channels.envelope import Envelope, Rendered
+from .channels.envelope import Envelope
 from .front_matter import MessageDetails
 from .rendering import Templates
-from .unsubscribe_link import UnsubscribeLinks
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,8 @@ from liquid import BoundTemplate
 from liquid.exceptions import LiquidError
 
 from errors import TemplateError
-from messages import Channel
+from messages import Channel, RenderedCard, RenderedEmail
 
-from .channels.envelope import RenderedCard, RenderedEmail
 from .front_matter import MessageDetails, read_front_matter
 from .mjml import compile_mjml
 from .template_data import one_line, plain, plain_person

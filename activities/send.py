@@ -16,6 +16,7 @@ from errors import NeverSent, ProviderError, Refused, TryLater
 from events import Event
 from messages import Channel
 from profiles.person import Person
+from profiles.unsubscribe_links import UnsubscribeLinks
 from storage.database import Database
 from storage.ledger import Send, keep, put_send, send_key, sends_of_step, settle, step_key, taken
 from storage.people import lock_people, read_person
@@ -29,7 +30,6 @@ from .front_matter import MessageDetails
 from .guard import Guard, Moments
 from .policy import Policy
 from .rendering import Templates
-from .unsubscribe_link import UnsubscribeLinks
 
 LEASE = timedelta(seconds=20)
 """Longer than a provider call may take (10 s), shorter than the activity's own limit (30 s)."""

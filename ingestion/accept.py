@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,9 +18,9 @@ from context.location import Places
 from errors import EventConflict, JourneymanError
 from events import Context
 from profiles.person import Person
+from storage.acceptance import add_events, add_routes, claim_anonymous, digests_of, owners_of
 from storage.database import Database
 from storage.people import lock_people, read_carts, write_carts, write_people
-from storage.tables import anonymous, events, routing
 
 from .consequences import Consequences, Stored
 from .incoming import Incoming
@@ -113,10 +112,10 @@ class Acceptor:
         messages = [self._named(message) for message in group]
         now = datetime.now(UTC)
         async with self._database.write() as connection:
-            linked = await _owners(connection, {m.anonymous_id for m in messages if m.anonymous_id and not m.user_id})
+            linked = await owners_of(connection, {m.anonymous_id for m in messages if m.anonymous_id and not m.user_id})
             owners = [message.user_id or linked.get(message.anonymous_id or "") for message in messages]
             people = await lock_people(self._database, connection, {owner for owner in owners if owner}, now)
-            known = await _digests(connection, [message.event_id for message in messages])
+            known = await digests_of(connection, [message.event_id for message in messages])
             carts = await read_carts(connection, people)
             consequences = Consequences(people, carts, self._dates)
             results: list[bool | Exception] = []
@@ -160,30 +159,19 @@ class Acceptor:
         self, connection: AsyncConnection, anonymous_id: str, user_id: str, consequences: Consequences, now: datetime
     ) -> None:
         """Give the events of a person who was not known yet to the one they turn out to be, in order."""
-        await connection.execute(
-            self._database.insert(anonymous).values(anonymous_id=anonymous_id, user_id=user_id).on_conflict_do_nothing()
-        )
-        nobody = (events.c.anonymous_id == anonymous_id) & events.c.user_id.is_(None)
-        rows = (await connection.execute(select(events).where(nobody).order_by(events.c.seq))).all()
-        if rows:
-            await connection.execute(update(events).where(nobody).values(user_id=user_id))
-        for row in rows:
+        for row in await claim_anonymous(self._database, connection, anonymous_id, user_id):
             consequences.adopt(row, user_id, routed=row.occurred_at >= now - LATENESS)
 
     async def _store(self, connection: AsyncConnection, consequences: Consequences) -> bool:
         fresh: list[Stored] = consequences.stored
-        if fresh:
-            rows = [self._row(each) for each in fresh]
-            statement = insert(events).returning(events.c.seq, sort_by_parameter_order=True)
-            for each, row in zip(fresh, await connection.execute(statement, rows), strict=True):
-                each.seq = row.seq
+        for each, seq in zip(fresh, await add_events(connection, [self._row(each) for each in fresh]), strict=True):
+            each.seq = seq
         routes = [
-            {"seq": each.seq, "user_id": each.user_id}
+            (each.seq, each.user_id)
             for each in [*consequences.adopted, *fresh]
             if each.user_id and each.routed and each.name in self._relevant
         ]
-        if routes:
-            await connection.execute(self._database.insert(routing).on_conflict_do_nothing(), routes)
+        await add_routes(self._database, connection, routes)
         return bool(routes)
 
     def _row(self, each: Stored) -> dict[str, Any]:
@@ -198,18 +186,6 @@ class Acceptor:
             "properties": self._opaque.facts(each.properties),
             "context": each.context.model_dump(mode="json", exclude_defaults=True),
         }
-
-
-async def _owners(connection: AsyncConnection, anonymous_ids: set[str]) -> dict[str, str]:
-    if not anonymous_ids:
-        return {}
-    query = select(anonymous).where(anonymous.c.anonymous_id.in_(sorted(anonymous_ids)))
-    return {row.anonymous_id: row.user_id for row in await connection.execute(query)}
-
-
-async def _digests(connection: AsyncConnection, ids: list[str]) -> dict[str, str]:
-    query = select(events.c.event_id, events.c.digest).where(events.c.event_id.in_(ids))
-    return {row.event_id: row.digest for row in await connection.execute(query)}
 
 
 def _text(value: object) -> str | None:

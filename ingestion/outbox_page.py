@@ -11,8 +11,7 @@ from urllib.parse import urlencode
 
 from liquid import Environment
 
-from activities.channels.envelope import Rendered, RenderedEmail
-from messages import Channel
+from messages import Channel, Rendered, RenderedEmail
 
 MAX_MESSAGES: Final = 100
 """How many one page shows; the rest is found by filtering."""

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from activities.unsubscribe_link import UnsubscribeLinks
+from profiles.unsubscribe_links import UnsubscribeLinks
 from storage.database import Database
 from storage.people import suppress
 

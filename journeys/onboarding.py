@@ -34,7 +34,12 @@ async def onboarding(user: User, sign_up: SignedUp) -> None:
     await user.sleep(days(4))
     await user.until(time(10))
     await user.send(
-        email("onboarding/checklist", profile_done=told is not None, video_done=video is not None, look_done=look is not None)
+        email(
+            "onboarding/checklist",
+            profile_done=told is not None,
+            video_done=video is not None,
+            look_done=look is not None,
+        )
     )
 
 

@@ -96,7 +96,9 @@ class Person:
         """The first name, or the first word of the whole one."""
         whole = _text(self.traits.get("name")) or ""
         return (
-            _text(self.traits.get("firstName")) or _text(self.traits.get("first_name")) or next(iter(whole.split()), None)
+            _text(self.traits.get("firstName"))
+            or _text(self.traits.get("first_name"))
+            or next(iter(whole.split()), None)
         )
 
     def channels(self, *, active: bool) -> tuple[Channel, ...]:

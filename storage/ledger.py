@@ -99,9 +99,7 @@ async def keep(database: Database, connection: AsyncConnection, send: Send, rend
     await connection.execute(database.insert(outbox).values(values).on_conflict_do_nothing())
 
 
-async def kept(
-    connection: AsyncConnection, *, user_id: str | None = None, limit: int = 500
-) -> Sequence[Row[Any]]:
+async def kept(connection: AsyncConnection, *, user_id: str | None = None, limit: int = 500) -> Sequence[Row[Any]]:
     """The newest messages of our own outbox."""
     query = select(outbox).order_by(outbox.c.id.desc()).limit(limit)
     if user_id:

@@ -27,11 +27,10 @@ from storage.database import Database
 from storage.ledger import Send, sends_of_person
 from storage.migrate import migrate
 from storage.runs import Place
+from tests.servers import wait_until
 from timelapse import Timelapse
 from worker import sender_of, worker_of
 from workflows.catalogue import Catalogue
-
-from tests.servers import wait_until
 
 EXTRA = str(Path(__file__).parent / "extra")
 if EXTRA not in sys.path:
@@ -100,7 +99,9 @@ class Stage:
 
     async def knows(self, user: str, **traits: Any) -> None:
         """Write a person's traits; everybody here has an email address unless told otherwise."""
-        await self.happens(self.event(user, "Identified", traits={"email": f"{user}@example.com", "firstName": "Ada"} | traits))
+        await self.happens(
+            self.event(user, "Identified", traits={"email": f"{user}@example.com", "firstName": "Ada"} | traits)
+        )
 
     async def routed(self) -> None:
         """Wait until the relay has nothing left to do."""
@@ -171,7 +172,9 @@ async def staged(
 ) -> AsyncIterator[Stage]:
     """The system set up against one database and one server; `changes` are settings."""
     queue = f"journeys-{data_dir.name}"
-    settings = Settings(database=database_url, data_dir=data_dir, task_queue=queue, **{"quiet_hours": "", "cap": 0} | changes)
+    settings = Settings(
+        database=database_url, data_dir=data_dir, task_queue=queue, **{"quiet_hours": "", "cap": 0} | changes
+    )
     catalogue = Catalogue.load()
     database = Database(database_url)
     async with AsyncExitStack() as stack:

@@ -195,8 +195,7 @@ class Traveller:
             if answer.status == "held" and answer.until is not None:
                 until, self.zone = answer.until, clock.zone_of(answer.zone or self.zone.key)
                 self.tell(f"{step} held until {clock.shown(until, self.zone)}: {answer.reason}")
-                await self._wait(_at(until), f"held until {clock.shown(until, self.zone)}: {answer.reason}"
-                )
+                await self._wait(_at(until), f"held until {clock.shown(until, self.zone)}: {answer.reason}")
             elif answer.status == "unknown" and answer.until is not None and not doubted:
                 doubted, until = True, answer.until
                 self.tell(f"{step}: the provider's answer was lost; asking again in {clock.spoken(PATIENCE)}")

@@ -5,33 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from messages import Channel
+from messages import Channel, Rendered
 
 MessageKind = Literal["transactional", "service", "marketing"]
-
-
-@dataclass(frozen=True)
-class RenderedEmail:
-    """An email as it will look; `text` is the plain part."""
-
-    subject: str
-    preheader: str
-    html: str
-    text: str
-
-
-@dataclass(frozen=True)
-class RenderedCard:
-    """A push notification or in-app message as it will look; `link` is where a tap leads, `action` what the button says."""
-
-    title: str
-    body: str
-    link: str = ""
-    action: str = ""
-    image: str = ""
-
-
-Rendered = RenderedEmail | RenderedCard
 
 
 @dataclass(frozen=True)
@@ -47,7 +23,7 @@ class Envelope:
     template: str
     topic: str
     kind: MessageKind
-    rendered: Rendered
+    rendered: Rendered = field(repr=False)
     address: str = field(default="", repr=False)
     """Email address or push token; empty for in-app."""
     unsubscribe_url: str = field(default="", repr=False)

@@ -19,8 +19,9 @@ from urllib.error import URLError
 from python_http_client.exceptions import HTTPError
 from sendgrid import SendGridAPIClient
 
-from activities.channels.envelope import Envelope, RenderedEmail
+from activities.channels.envelope import Envelope
 from errors import InDoubt, NeverSent, ProviderError, Refused, SettingsError, TryLater
+from messages import RenderedEmail
 
 # At DEBUG the client library logs the API key and every body. A filter, because a level or `disabled` set here would be
 # undone by the next logging.config.

@@ -46,7 +46,9 @@ async def test_touched_again(stage: Stage) -> None:
     await stage.knows("u")
     first = stage.event("u", "Cart Updated", cart_id="c", value="30", currency="EUR")
     await stage.happens(first)
-    again = stage.event("u", "Cart Updated", cart_id="c", value="75", currency="EUR", at=first.occurred_at + timedelta(minutes=1))
+    again = stage.event(
+        "u", "Cart Updated", cart_id="c", value="75", currency="EUR", at=first.occurred_at + timedelta(minutes=1)
+    )
     await stage.happens(again)
     before = await stage.run_id("cart_abandonment", "u", "c")
     await stage.forward("cart_abandonment", "u", "c", by=HOUR)

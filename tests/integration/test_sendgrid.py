@@ -21,9 +21,10 @@ from openapi_schema_validator import OAS31Validator
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
-from activities.channels.envelope import Envelope, Provider, RenderedCard, RenderedEmail
+from activities.channels.envelope import Envelope, Provider
 from activities.channels.sendgrid import SendGrid, refusal
 from errors import InDoubt, NeverSent, ProviderError, Refused, SettingsError, TryLater
+from messages import RenderedCard, RenderedEmail
 from tests.doubles.sendgrid import (
     CUT_AFTER_ACCEPT,
     ERROR_AFTER_ACCEPT,

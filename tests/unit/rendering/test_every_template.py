@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from activities.channels.envelope import RenderedCard, RenderedEmail
 from activities.rendering import Templates
-from messages import Channel
+from messages import Channel, RenderedCard, RenderedEmail
 
 Every = list[tuple[Channel, str, str]]
 

@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 from markupsafe import Markup
 
-from activities.channels.envelope import RenderedCard, RenderedEmail
 from activities.rendering import Templates
 from activities.template_language import MAX_OUTPUT
-from messages import Channel
+from messages import Channel, RenderedCard, RenderedEmail
 
 TAGS = {"html", "head", "title", "meta", "style", "body", "div", "table", "tbody", "tr", "td"} | {
     "a",

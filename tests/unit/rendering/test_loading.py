@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from activities.channels.envelope import RenderedCard, RenderedEmail
 from activities.front_matter import MessageDetails
 from activities.rendering import Shop, Templates
 from errors import TemplateError
+from messages import RenderedCard, RenderedEmail
 
 SHOP = Shop("Shop", "https://shop.example", "Street 1", "help@shop.example")
 LAYOUT = "<mjml><mj-body>{{ content }}</mj-body></mjml>"

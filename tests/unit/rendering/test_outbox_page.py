@@ -6,10 +6,9 @@ from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from typing import Any
 
-from activities.channels.envelope import RenderedCard, RenderedEmail
 from activities.rendering import Templates
 from ingestion.outbox_page import MAX_MESSAGES, OutboxMessage, outbox_page
-from messages import Channel
+from messages import Channel, RenderedCard, RenderedEmail
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 CARD = RenderedCard("Title", "Body", "https://shop.example/cart", "Go", "https://shop.example/1.png")
