@@ -71,7 +71,7 @@ class Settings(BaseSettings):
 
     @property
     def database_url(self) -> str:
-        return self.database or f"sqlite+aiosqlite:///{self.data_dir.resolve() / 'journeyman.db'}"
+        return self.database or f"sqlite:///{self.data_dir.resolve() / 'journeyman.db'}"
 
     @property
     def front_door(self) -> str:

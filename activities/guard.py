@@ -12,7 +12,7 @@ from events import Event
 from messages import Channel
 from profiles.person import Person
 from storage.database import Database
-from storage.facts import newest_first, read_events
+from storage.facts import newest_first
 from storage.ledger import Send, counted
 from storage.people import blocked
 from storage.runs import OpenRun, Place, drop_touches, last_seq, put_run, run_at
@@ -54,15 +54,14 @@ class Guard:
         if (goal := await self._goal(connection, journey, walk)) is not None:
             return Answer(status="ended", reason=f"ended by {goal.event_name} ({goal.event_id})")
         if walk.quiet and journey.quiet is not None:
-            newest = await self._newest_touch(connection, journey, walk)
-            if newest is not None:
+            newest = await self._newest_start(connection, journey, walk)
+            if newest is not None and newest.event_id != walk.event:
                 due_at = newest.occurred_at + journey.quiet
                 await self._note(connection, walk, place, due_at)
                 await drop_touches(connection, place, newest.seq)
                 return Answer(status="not_quiet", until=due_at, event=written(newest))
-            for start in await read_events(connection, [walk.event_seq]):
-                if not journey.enters(start, person.profile(now)):
-                    return Answer(status="ended", reason="ended: the condition to enter no longer holds")
+            if newest is not None and not journey.enters(newest, person.profile(now)):
+                return Answer(status="ended", reason="ended: the condition to enter no longer holds")
             await drop_touches(connection, place, walk.event_seq)
         await self._note(connection, walk, place, now, begun=True)
         return None
@@ -132,9 +131,9 @@ class Guard:
         """Whether the message has been waiting for longer than it is worth."""
         return details.expires is not None and first is not None and now - first.at > details.expires
 
-    async def _newest_touch(self, connection: AsyncConnection, journey: Journey[Event], walk: Pass) -> Event | None:
-        """The newest start event of this key, if it is not the one the journey would begin with."""
-        async for event in newest_first(connection, walk.user, journey.start_names, since=walk.event_seq):
+    async def _newest_start(self, connection: AsyncConnection, journey: Journey[Event], walk: Pass) -> Event | None:
+        """The newest start event of this key from the one on that the journey would begin with."""
+        async for event in newest_first(connection, walk.user, journey.start_names, since=walk.event_seq - 1):
             if journey.key_of(event) == walk.key:
                 return event
         return None

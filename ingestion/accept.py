@@ -10,16 +10,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from context.device import device_of
 from context.location import Places
-from errors import EventConflict, JourneymanError
+from errors import EventConflict, EventError, JourneymanError
 from events import Context
 from profiles.person import Person
 from storage.acceptance import add_events, add_routes, claim_anonymous, digests_of, owners_of
-from storage.database import Database
+from storage.database import UNREACHABLE, Database
 from storage.people import lock_people, read_carts, write_carts, write_people
 
 from .consequences import Consequences, Stored
@@ -89,16 +89,14 @@ class Acceptor:
             await self._take(group)
 
     async def _take(self, group: list[tuple[Incoming, asyncio.Future[bool]]]) -> None:
+        messages = [message for message, _ in group]
         try:
-            results = await self.commit([message for message, _ in group])
-        except IntegrityError:
-            # Another front door has just stored one of these ids for another person; the second look finds it.
-            try:
-                results = await self.commit([message for message, _ in group])
-            except Exception as error:
-                results = [error] * len(group)
-        except Exception as error:
+            results = await self.commit(messages)
+        except UNREACHABLE as error:
             results = [error] * len(group)
+        except Exception:
+            # One of them cannot be stored, or another front door has just stored its id: no other is harmed by it.
+            results = [await self._alone(message) for message in messages]
         for (_, future), result in zip(group, results, strict=True):
             if future.done():
                 continue
@@ -107,19 +105,31 @@ class Acceptor:
             else:
                 future.set_result(result)
 
+    async def _alone(self, message: Incoming) -> bool | Exception:
+        try:
+            try:
+                return (await self.commit([message]))[0]
+            except IntegrityError:
+                return (await self.commit([message]))[0]  # The second look finds what was stored in between.
+        except DataError:
+            return EventError(f"{message.name}: a value does not fit into the database; mend it and send it again.")
+        except Exception as error:
+            return error
+
     async def commit(self, group: Sequence[Incoming]) -> list[bool | Exception]:
         """One transaction for the group."""
         messages = [self._named(message) for message in group]
         now = datetime.now(UTC)
         async with self._database.write() as connection:
-            linked = await owners_of(connection, {m.anonymous_id for m in messages if m.anonymous_id and not m.user_id})
-            owners = [message.user_id or linked.get(message.anonymous_id or "") for message in messages]
-            people = await lock_people(self._database, connection, {owner for owner in owners if owner}, now)
+            linked = await owners_of(connection, {m.anonymous_id for m in messages if m.anonymous_id})
+            wanted = {m.user_id for m in messages if m.user_id} | set(linked.values())
+            people = await lock_people(self._database, connection, wanted, now)
             known = await digests_of(connection, [message.event_id for message in messages])
             carts = await read_carts(connection, people)
             consequences = Consequences(people, carts, self._dates)
             results: list[bool | Exception] = []
-            for message, owner in zip(messages, owners, strict=True):
+            for message in messages:
+                owner = message.user_id or linked.get(message.anonymous_id or "")
                 digest, is_new = message.digest, message.event_id not in known
                 if known.setdefault(message.event_id, digest) != digest:
                     results.append(EventConflict(f"messageId {message.event_id!r} was used before with another body."))
@@ -127,6 +137,7 @@ class Acceptor:
                 results.append(is_new)
                 if is_new:
                     if owner and message.anonymous_id:
+                        linked.setdefault(message.anonymous_id, owner)
                         await self._merge(connection, message.anonymous_id, owner, consequences, message.received_at)
                     consequences.take(message, owner, self._context(message, people.get(owner or "")))
             relevant = await self._store(connection, consequences)
@@ -161,6 +172,7 @@ class Acceptor:
         """Give the events of a person who was not known yet to the one they turn out to be, in order."""
         for row in await claim_anonymous(self._database, connection, anonymous_id, user_id):
             consequences.adopt(row, user_id, routed=row.occurred_at >= now - LATENESS)
+        consequences.adopt_fresh(anonymous_id, user_id, since=now - LATENESS)
 
     async def _store(self, connection: AsyncConnection, consequences: Consequences) -> bool:
         fresh: list[Stored] = consequences.stored

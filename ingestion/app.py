@@ -9,15 +9,14 @@ from typing import Any
 
 import structlog
 from sqlalchemy import Row
-from sqlalchemy.exc import DBAPIError
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from errors import EventConflict, EventError, EventTooLarge, JourneymanError
+from errors import EventConflict, EventError, EventTooLarge, JourneymanError, SettingsError
 from messages import RenderedCard, RenderedEmail
-from storage.database import Database
+from storage.database import UNREACHABLE, Database
 from storage.ledger import kept
 
 from .accept import Acceptor
@@ -82,8 +81,12 @@ class FrontDoor:
             return _problem(_status(error), str(error))
         except ClientDisconnect:
             return _problem(400, "The body was cut short; send it again.")
-        except (DBAPIError, OSError) as error:
+        except UNREACHABLE as error:
             log.warning("the database did not take an event", error=type(error).__name__)
+            return _problem(503, "Not stored; send it again in a moment.", {"Retry-After": "2"})
+        except Exception as error:
+            # Nothing was stored, so the client may keep it and try again; the type alone is logged, texts may name people.
+            log.error("an event was not stored", error=type(error).__name__)
             return _problem(503, "Not stored; send it again in a moment.", {"Retry-After": "2"})
 
     async def _store(self, found: list[Incoming | EventError]) -> Response:
@@ -111,11 +114,14 @@ class FrontDoor:
 
     async def health(self, _: Request) -> Response:
         """Whether the database answers."""
-        await self._database.check()
+        try:
+            await self._database.check()
+        except SettingsError as error:
+            return _problem(503, str(error), {"Retry-After": "2"})
         return JSONResponse({"status": "ok"})
 
     def _lets_in(self, key: str | None) -> bool:
-        given = (key or "").encode()
+        given = (key or "").encode(errors="replace")
         # Every key is compared, so that the time taken tells nothing about any of them.
         matches = [hmac.compare_digest(given, known) for known in self._write_keys]
         return any(matches)

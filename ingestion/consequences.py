@@ -97,6 +97,15 @@ class Consequences:
             self._touch(user_id).see(event)
             self._cart(stored, event)
 
+    def adopt_fresh(self, anonymous_id: str, user_id: str, *, since: datetime) -> None:
+        """The same for events taken in this very transaction, before their person was named."""
+        for stored in [*self.stored]:
+            if stored.anonymous_id == anonymous_id and stored.user_id is None:
+                stored.user_id, stored.routed = user_id, stored.occurred_at >= since
+                if (event := _event(stored)) is not None:
+                    self._touch(user_id).see(event)
+                    self._cart(stored, event)
+
     def _touch(self, user_id: str) -> Person:
         return self._touched.setdefault(user_id, self._people[user_id])
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +17,12 @@ from errors import EventError
 from events import Event
 
 KINDS = Event.kinds()
+LONGEST_ID = 150
+"""Characters of a message id; what we derive from an event adds a few to its id."""
+DERIVED = re.compile(r":(cart|zone|date:.*)$")
+"""How the ids of derived events end; a client that sent one first would keep ours from being stored."""
+DEEPEST = 50
+"""Levels of objects and lists in an event."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +52,14 @@ class Incoming:
 
 
 def checked(incoming: Incoming) -> Incoming:
-    """The same message if the fields its event declares are right; EventError names the first that is not."""
+    """The same message if it can be stored and the fields its event declares are right; EventError names what is not."""
+    if len(incoming.event_id) > LONGEST_ID or not incoming.event_id.isprintable() or DERIVED.search(incoming.event_id):
+        raise EventError(f"messageId: at most {LONGEST_ID} printable characters, not ending in :cart, :zone or :date:...")
+    if not incoming.name.isprintable():
+        raise EventError("event: the name may only hold printable characters.")
+    for place in ("properties", "traits", "context"):
+        if (problem := _unfit(getattr(incoming, place))) is not None:
+            raise EventError(f"{place}: {problem}")
     kind = KINDS.get(incoming.name)
     if kind is not None:
         try:
@@ -58,3 +73,31 @@ def checked(incoming: Incoming) -> Incoming:
                 f"{incoming.name}: {place}: {first['msg']}. Mend that field and send the event again."
             ) from None
     return incoming
+
+
+def _unfit(value: object) -> str | None:
+    """Why a JSON value cannot be kept by every database, or None."""
+    left = [(value, 1)]
+    while left:
+        item, depth = left.pop()
+        if isinstance(item, (Mapping, list)):
+            if depth > DEEPEST:
+                return f"nested deeper than {DEEPEST} levels; send it flatter."
+            if isinstance(item, Mapping):
+                left += [(name, depth) for name in item]
+            left += [(inner, depth + 1) for inner in (item.values() if isinstance(item, Mapping) else item)]
+        elif isinstance(item, str) and not _is_text(item):
+            return "a text holds a NUL or half a character; send Unicode."
+        elif isinstance(item, float) and not math.isfinite(item):
+            return "a number is too large."
+    return None
+
+
+def _is_text(value: str) -> bool:
+    if value.isascii():
+        return "\0" not in value
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in value

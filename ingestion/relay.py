@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import structlog
 from sqlalchemy.exc import DBAPIError
@@ -14,9 +15,8 @@ from temporalio.client import Client
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
-from errors import JourneymanError
 from events import Event
-from storage.database import Database
+from storage.database import UNREACHABLE, Database
 from storage.facts import read_events
 from storage.people import lock_people
 from storage.runs import (
@@ -31,6 +31,7 @@ from storage.runs import (
     run_at,
     set_aside,
     set_entry,
+    set_started,
     stale_entries,
     unrouted,
     waiting_entries,
@@ -40,6 +41,7 @@ from workflows.catalogue import Catalogue
 from .departures import Departures, StillStarting
 from .router import Action, Cancel, Inform, Router, Start, Verify
 
+DATABASE = (DBAPIError, *UNREACHABLE)
 AT_ONCE = 16
 """People whose events are routed at the same time."""
 POLL = timedelta(milliseconds=500)
@@ -103,14 +105,14 @@ class Relay:
         try:
             async with self._database.read() as connection:
                 return await unrouted(connection, datetime.now(UTC), people)
-        except (DBAPIError, OSError) as error:
+        except DATABASE as error:
             log.warning("the database cannot be read; trying again", error=type(error).__name__)
             return {}
 
     async def _person(self, user_id: str, seqs: list[int], slots: asyncio.Semaphore) -> None:
         try:
             await self.route(user_id, seqs)
-        except (DBAPIError, OSError) as error:
+        except DATABASE as error:
             log.warning("the database did not answer; the events stay and are tried again", error=type(error).__name__)
         finally:
             self._busy.discard(user_id)
@@ -122,12 +124,14 @@ class Relay:
         try:
             actions = await self._decide(user_id, seqs)
             if actions:
-                await self._carry_out(actions)
+                started = await self._carry_out(actions)
                 async with self._database.write() as connection:
+                    for entry, run_id in started.items():
+                        await set_started(connection, entry, run_id)
                     await routed(connection, seqs)
         except RPCError as error:
             await self._later(seqs[0], f"Temporal answered {error.status.name}", error)
-        except (DBAPIError, OSError):
+        except DATABASE:
             raise
         except StillStarting as error:
             await self._later(seqs[0], str(error), error)
@@ -156,40 +160,37 @@ class Relay:
                 await routed(connection, seqs)
             return actions
 
-    async def _carry_out(self, actions: Iterable[Action]) -> None:
+    async def _carry_out(self, actions: Iterable[Action]) -> dict[Entry, str]:
+        """Say it all to Temporal, in order; returns the run ids of what was started, still to be noted."""
+        started: dict[Entry, str] = {}
         run_ids: dict[Place, str] = {}
         for action in actions:
             match action:
                 case Start(entry, event):
-                    if (started := await self._start(entry, event)) is not None:
-                        run_ids[entry.place] = started
+                    if (run_id := await self._depart(entry, event)) is not None:
+                        started[entry] = run_ids[entry.place] = run_id
                 case Cancel(run, _):
-                    await self._departures.cancel(self._named(run, run_ids), action.reason)
-                    asyncio.get_running_loop().call_soon(self._wake.set)
+                    await self._departures.cancel(_named(run, run_ids), action.reason)
                 case Inform(run, events):
-                    if not await self._departures.inform(self._named(run, run_ids), events):
+                    if not await self._departures.inform(_named(run, run_ids), events):
                         await self.close(run)
                 case Verify(run):
-                    await self._verify(self._named(run, run_ids))
+                    await self._verify(_named(run, run_ids))
+        return started
 
-    def _named(self, run: OpenRun, run_ids: dict[Place, str]) -> OpenRun:
-        return replace(run, first_run_id=run_ids.get(run.place, run.first_run_id))
+    async def _start(self, entry: Entry, event: Event) -> None:
+        """Start the entry's run, and note that at once."""
+        if (run_id := await self._depart(entry, event)) is not None:
+            async with self._database.write() as connection:
+                await set_started(connection, entry, run_id)
 
-    async def _start(self, entry: Entry, event: Event) -> str | None:
-        """Start the entry's run and note its id; None if a run that we did not know of stands in its way."""
-        journey = self._catalogue[entry.place.journey].journey
+    async def _depart(self, entry: Entry, event: Event) -> str | None:
+        """Start the entry's run and return its id; None if a run that we did not know of stands in its way."""
         try:
-            run_id = await self._departures.start(journey, entry, event)
+            return await self._departures.start(self._catalogue[entry.place.journey].journey, entry, event)
         except WorkflowAlreadyStartedError as error:
             await self._give_way(entry, error.run_id)
             return None
-        async with self._database.write() as connection:
-            await lock_people(self._database, connection, [entry.place.user_id], datetime.now(UTC))
-            await set_entry(connection, entry, "started")
-            run = await run_at(connection, entry.place)
-            if run is not None and run.entry_id == entry.event_id:
-                await put_run(self._database, connection, replace(run, first_run_id=run_id))
-        return run_id
 
     async def _give_way(self, entry: Entry, run_id: str | None) -> None:
         """Let the entry wait for a run of its id that something else has started."""
@@ -228,20 +229,32 @@ class Relay:
             await asyncio.sleep(1)
             try:
                 for run in await self._closing():
-                    if await self._departures.is_closed(run):
-                        await self.close(run)
-                await self._restart()
-            except (RPCError, DBAPIError, OSError, JourneymanError) as error:
+                    await self._look_after(run.place, self._close_if_closed(run))
+                for start in await self._stale():
+                    await self._look_after(start.entry.place, self._start(start.entry, start.event))
+            except (RPCError, *DATABASE) as error:
                 log.warning("looking after closing runs failed; trying again", error=type(error).__name__)
 
-    async def _restart(self) -> None:
-        """Repeat starts that were decided and never acknowledged: their relay died in between."""
+    async def _look_after(self, place: Place, chore: Coroutine[Any, Any, object]) -> None:
+        """One of a sweep: a journey that is gone, or whose condition throws, keeps nobody else waiting."""
+        try:
+            await chore
+        except (RPCError, *DATABASE):
+            raise
+        except Exception as error:
+            log.warning("a run cannot be looked after; trying again", journey=place.journey, error=type(error).__name__)
+
+    async def _close_if_closed(self, run: OpenRun) -> None:
+        if await self._departures.is_closed(run):
+            await self.close(run)
+
+    async def _stale(self) -> list[Start]:
+        """Starts that were decided and never acknowledged, to be repeated: their relay died in between."""
         async with self._database.read() as connection:
             stale = await stale_entries(connection, datetime.now(UTC) - STALE, 100)
             events = {event.event_id: event for event in await read_events(connection, [entry.seq for entry in stale])}
-        for entry in stale:
-            if entry.place.user_id not in self._busy and (event := events.get(entry.event_id)) is not None:
-                await self._start(entry, event)
+        idle = [entry for entry in stale if entry.place.user_id not in self._busy and entry.event_id in events]
+        return [Start(entry, events[entry.event_id]) for entry in idle]
 
     async def _closing(self) -> list[OpenRun]:
         async with self._database.read() as connection:
@@ -251,3 +264,8 @@ class Relay:
                 # Without a row the run is known to be closed, and only the start was left undone.
                 runs[entry.place] = run or OpenRun(entry.place, "", 0, None, "ending", None, entry.entered_at)
             return list(runs.values())
+
+
+def _named(run: OpenRun, run_ids: dict[Place, str]) -> OpenRun:
+    """The run with the id that its start, a moment ago, was answered with."""
+    return replace(run, first_run_id=run_ids.get(run.place, run.first_run_id))

@@ -85,7 +85,7 @@ def _read(item: object, envelope: Mapping[str, Any], call: Call, kind: str | Non
 
 
 def _incoming(item: Mapping[str, Any], envelope: Mapping[str, Any], call: Call, kind: str) -> Incoming:
-    if len(json.dumps(item, default=str)) > EVENT_LIMIT:
+    if _size(item) > EVENT_LIMIT:
         raise EventTooLarge(
             f"The event is larger than {EVENT_LIMIT // 1024} kB; leave out what no journey or template needs."
         )
@@ -128,13 +128,24 @@ def _incoming(item: Mapping[str, Any], envelope: Mapping[str, Any], call: Call, 
     )
 
 
+def _size(item: Mapping[str, Any]) -> int:
+    """Bytes of the message as UTF-8."""
+    try:
+        return len(json.dumps(item, ensure_ascii=False, default=str).encode(errors="surrogatepass"))
+    except RecursionError:
+        raise EventError("The message is nested too deeply; send it flatter.") from None
+
+
 def _occurred_at(item: Mapping[str, Any], envelope: Mapping[str, Any], received_at: datetime) -> datetime:
     """When it happened by our clock: the client's skew is taken out where `sentAt` shows it; never in the future."""
     stated = _moment(item, "originalTimestamp") or _moment(item, "timestamp")
     sent = _moment(item, "sentAt") or _moment(envelope, "sentAt")
     if stated is None:
         return received_at
-    return min(received_at - (sent - stated) if sent and sent >= stated else stated, received_at)
+    try:
+        return min(received_at - (sent - stated) if sent and sent >= stated else stated, received_at)
+    except OverflowError:
+        raise EventError("sentAt: so long after the timestamp that no calendar holds both.") from None
 
 
 def _moment(item: Mapping[str, Any], name: str) -> datetime | None:
@@ -147,9 +158,9 @@ def _moment(item: Mapping[str, Any], name: str) -> datetime | None:
             if isinstance(value, str)
             else datetime.fromtimestamp(float(value) / 1000, UTC)
         )
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (TypeError, ValueError, OverflowError, OSError):
         raise EventError(f"{name}: not a date; use ISO 8601, such as 2026-03-01T09:30:00Z.") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def _identity(item: Mapping[str, Any], name: str) -> str | None:

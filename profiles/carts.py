@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -9,6 +10,8 @@ from decimal import Decimal
 from events import CartViewed, CheckoutStarted, Event, Product, ProductAdded, ProductRemoved
 
 CART_KINDS = (ProductAdded, ProductRemoved, CartViewed, CheckoutStarted)
+MOST = 1_000_000
+"""Pieces of one product that a cart can hold; as many as one event may name."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +47,19 @@ def fold(cart: Cart, event: Event) -> Cart:
 
 
 def _add(products: tuple[Product, ...], line: Product, quantity: int) -> tuple[Product, ...]:
-    known = next((each for each in products if each.product_id == line.product_id), None)
-    count = (known.quantity if known else 0) + quantity
-    latest = Product.model_validate(line.model_dump(include=set(Product.model_fields)) | {"quantity": max(count, 0)})
-    others = tuple(each for each in products if each.product_id != line.product_id)
-    return (*others, latest) if count > 0 else others
+    known = [each for each in products if _is_same(each, line)]
+    others = tuple(each for each in products if not _is_same(each, line))
+    count = quantity + sum(each.quantity for each in known)
+    if count <= 0:
+        return others
+    # An event that leaves out the price or the name does not make us forget it.
+    facts = [each.model_dump(include=set(Product.model_fields), exclude_none=True) for each in (*known, line)]
+    return (*others, Product.model_validate({**ChainMap(*reversed(facts)), "quantity": min(count, MOST)}))
+
+
+def _is_same(one: Product, other: Product) -> bool:
+    """By product id; shops that send none still name the product."""
+    return (one.product_id or one.name) == (other.product_id or other.name)
 
 
 def _priced(cart: Cart) -> Cart:

@@ -14,6 +14,8 @@ from workflows.user import Profile
 
 from .segments import segments_of
 
+ZONES = available_timezones()
+
 
 @dataclass
 class Person:
@@ -44,7 +46,7 @@ class Person:
             else:
                 self.traits[name] = value
         zone = _text(traits.get("timezone"))
-        if zone in available_timezones():
+        if zone in ZONES:
             self.zone = zone
         address = traits.get("address")
         country = _text(traits.get("country")) or (_text(address.get("country")) if isinstance(address, dict) else None)

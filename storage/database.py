@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-from sqlalchemy import event, make_url, select
+from sqlalchemy import make_url, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from errors import SettingsError
 
+from .sqlite import SQLite
 from .tables import people
 
-BUSY_MS = 15_000
+UNREACHABLE = (OperationalError, InterfaceError, NoConnectionFree, OSError)
+"""What a statement raises where the database is gone or overrun, whatever the statement was."""
+FORMS = "use sqlite:///path or postgresql+asyncpg://user@host/name"
 
 
 class Database:
@@ -27,32 +30,24 @@ class Database:
         try:
             parsed = make_url(url)
         except ArgumentError as error:
-            raise SettingsError(
-                "JOURNEYMAN_DATABASE is no database URL; use sqlite+aiosqlite:///path or postgresql+asyncpg://user@host/name."
-            ) from error
-        if parsed.drivername not in ("sqlite+aiosqlite", "postgresql+asyncpg"):
-            raise SettingsError(
-                f"JOURNEYMAN_DATABASE names {parsed.drivername}; use sqlite+aiosqlite:///path or postgresql+asyncpg://user@host/name."
-            )
+            raise SettingsError(f"JOURNEYMAN_DATABASE is no database URL; {FORMS}.") from error
         self.url = url
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        self._engine: SQLite | PostgreSQL
         if self.is_sqlite:
-            self._writer = _sqlite(url, "BEGIN IMMEDIATE", 1, "FULL" if durable else "OFF")
-            self._reader = _sqlite(url, "BEGIN", 4, "FULL")
+            self._engine = SQLite(url, durable=durable)
+        elif parsed.drivername == "postgresql+asyncpg":
+            self._engine = PostgreSQL(url)
         else:
-            self._writer = self._reader = create_async_engine(url, pool_size=16, max_overflow=0, pool_pre_ping=True)
+            raise SettingsError(f"JOURNEYMAN_DATABASE names {parsed.drivername}; {FORMS}.")
 
-    @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
+    def write(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """A transaction that commits at the end of the block, or changes nothing."""
-        async with self._writer.begin() as connection:
-            yield connection
+        return self._engine.write()
 
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A consistent view; never waits for writers on SQLite."""
-        async with self._reader.connect() as connection:
-            yield connection
+    def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """A consistent view."""
+        return self._engine.read()
 
     async def lock(self, connection: AsyncConnection, user_ids: Iterable[str]) -> dict[str, Any]:
         """Take the persons' locks, in sorted order, for this transaction; returns the rows of those who exist.
@@ -71,9 +66,7 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._writer.dispose()
-        if self._reader is not self._writer:
-            await self._reader.dispose()
+        await self._engine.close()
 
     async def check(self) -> None:
         """Raise SettingsError where the database cannot be reached."""
@@ -87,32 +80,21 @@ class Database:
             ) from error
 
 
-def _sqlite(url: str, begin: str, connections: int, synchronous: str) -> AsyncEngine:
-    engine = create_async_engine(
-        url,
-        pool_size=connections,
-        max_overflow=0,
-        pool_timeout=60,
-        poolclass=AsyncAdaptedQueuePool,
-        connect_args={"timeout": BUSY_MS / 1000},
-    )
+class PostgreSQL:
+    """A pool of connections to a PostgreSQL server."""
 
-    @event.listens_for(engine.sync_engine, "connect")
-    def configure(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # the driver would begin DEFERRED: two claims could pass a cap of one
-        cursor = connection.cursor()
-        for pragma in (
-            "journal_mode=WAL",
-            f"synchronous={synchronous}",
-            "foreign_keys=ON",
-            f"busy_timeout={BUSY_MS}",
-            "cache_size=-65536",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
+    def __init__(self, url: str) -> None:
+        self._engine = create_async_engine(url, pool_size=16, max_overflow=0, pool_pre_ping=True)
 
-    @event.listens_for(engine.sync_engine, "begin")
-    def start(connection: Any) -> None:
-        connection.exec_driver_sql(begin)
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        async with self._engine.begin() as connection:
+            yield connection
 
-    return engine
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        async with self._engine.connect() as connection:
+            yield connection
+
+    async def close(self) -> None:
+        await self._engine.dispose()

@@ -130,6 +130,14 @@ async def set_entry(connection: AsyncConnection, entry: Entry, state: EntryState
     )
 
 
+async def set_started(connection: AsyncConnection, entry: Entry, run_id: str) -> None:
+    """Temporal has acknowledged the start of this entry's run, under this id."""
+    condition = and_(_at(entries, entry.place), entries.c.event_id == entry.event_id)
+    await connection.execute(update(entries).where(condition).values(state="started", moved_at=datetime.now(UTC)))
+    open_here = and_(_at(open_runs, entry.place), open_runs.c.entry_id == entry.event_id)
+    await connection.execute(update(open_runs).where(open_here).values(first_run_id=run_id))
+
+
 async def drop_touches(connection: AsyncConnection, place: Place, seq: int) -> None:
     """Entries that wait at this place because of events up to `seq` are not wanted: the open run has taken those in."""
     condition = and_(_at(entries, place), entries.c.state == "waiting", entries.c.seq <= seq)

@@ -64,7 +64,7 @@ async def database_url(
 ) -> AsyncIterator[str]:
     """The address of an empty database; a test that asks for it runs once on SQLite and once on PostgreSQL."""
     if request.param == "sqlite":
-        yield f"sqlite+aiosqlite:///{tmp_path / 'journeyman.db'}"
+        yield f"sqlite:///{tmp_path / 'journeyman.db'}"
         return
     server = await postgresql()
     name = await server.create_database()
@@ -75,7 +75,7 @@ async def database_url(
 @pytest_asyncio.fixture
 async def stage(temporal: TemporalServer, tmp_path: Path) -> AsyncIterator[Stage]:
     """The whole system on SQLite, with every journey of the project and of tests/extra/journeys."""
-    async with staged(f"sqlite+aiosqlite:///{tmp_path / 'journeyman.db'}", temporal.address, tmp_path) as stage:
+    async with staged(f"sqlite:///{tmp_path / 'journeyman.db'}", temporal.address, tmp_path) as stage:
         yield stage
 
 

@@ -172,9 +172,8 @@ async def staged(
 ) -> AsyncIterator[Stage]:
     """The system set up against one database and one server; `changes` are settings."""
     queue = f"journeys-{data_dir.name}"
-    settings = Settings(
-        database=database_url, data_dir=data_dir, task_queue=queue, **{"quiet_hours": "", "cap": 0} | changes
-    )
+    chosen: dict[str, Any] = {"quiet_hours": "", "cap": 0} | changes
+    settings = Settings(database=database_url, data_dir=data_dir, task_queue=queue, **chosen)
     catalogue = Catalogue.load()
     database = Database(database_url)
     async with AsyncExitStack() as stack:

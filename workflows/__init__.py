@@ -2,7 +2,7 @@
 
 from messages import email, first_of, in_app, push
 
-from .definition import Journey, after, always, days, hours, journey, minutes, never, weeks
+from .definition import Journey, after, always, days, hours, journey, minutes, never, seconds, weeks
 from .user import Outcome, Profile, User
 
 __all__ = [
@@ -21,5 +21,6 @@ __all__ = [
     "minutes",
     "never",
     "push",
+    "seconds",
     "weeks",
 ]

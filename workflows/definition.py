@@ -17,6 +17,11 @@ Kind = Literal["reactive", "proactive", "static"]
 Function = Callable[[User, E], Awaitable[None]]
 
 
+def seconds(count: float) -> timedelta:
+    """A duration of that many seconds."""
+    return timedelta(seconds=count)
+
+
 def minutes(count: float) -> timedelta:
     """A duration of that many minutes."""
     return timedelta(minutes=count)

@@ -1,0 +1,89 @@
+"""The yardstick: the smallest workflows that a hand would write, with nothing around them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from datetime import timedelta
+
+from temporalio import activity, workflow
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+QUEUE = "bare"
+called: dict[str, float] = {}
+"""When each run's activity began: run's name to time.monotonic()."""
+
+
+@activity.defn
+async def nothing(name: str) -> None:
+    """Notes when it was called."""
+    called[name] = time.monotonic()
+
+
+@workflow.defn
+class AtOnce:
+    """Start, one empty activity."""
+
+    @workflow.run
+    async def run(self, name: str) -> None:
+        await workflow.execute_activity("nothing", name, start_to_close_timeout=timedelta(seconds=30))
+
+
+@workflow.defn
+class AfterATimer:
+    """Start, timer, one empty activity."""
+
+    @workflow.run
+    async def run(self, name: str) -> None:
+        await asyncio.sleep(1)
+        await workflow.execute_activity("nothing", name, start_to_close_timeout=timedelta(seconds=30))
+
+
+def worker(client: Client) -> Worker:
+    """A worker as the samples make it."""
+    return Worker(client, task_queue=QUEUE, workflows=[AtOnce, AfterATimer], activities=[nothing])
+
+
+async def whole(client: Client, count: int, at_once: int) -> float:
+    """Seconds that `count` runs with a timer take from the first start to the last end."""
+    slots = asyncio.Semaphore(at_once)
+    began = time.monotonic()
+
+    async def one() -> None:
+        async with slots:
+            handle = await client.start_workflow(AfterATimer.run, _name(), id=_name(), task_queue=QUEUE)
+        await handle.result()
+
+    await asyncio.gather(*(one() for _ in range(count)))
+    return time.monotonic() - began
+
+
+async def latencies(client: Client, rate: float, seconds: float) -> list[float]:
+    """Seconds from each start call to its activity's first line, starts coming at that rate whatever happens."""
+    began: dict[str, float] = {}
+
+    async def one(name: str) -> None:
+        began[name] = time.monotonic()
+        await client.start_workflow(AtOnce.run, name, id=name, task_queue=QUEUE)
+
+    await paced([one(_name()) for _ in range(round(rate * seconds))], rate)
+    deadline = time.monotonic() + 30
+    while any(name not in called for name in began) and time.monotonic() < deadline:
+        await asyncio.sleep(0.05)
+    return [called.get(name, time.monotonic()) - start for name, start in began.items()]
+
+
+async def paced(calls: list[object], rate: float) -> None:
+    """Begin one call every 1/rate seconds, without waiting for those before it; returns when all have ended."""
+    loop = asyncio.get_running_loop()
+    began, tasks = loop.time(), []
+    for place, call in enumerate(calls):
+        await asyncio.sleep(max(began + place / rate - loop.time(), 0))
+        tasks.append(asyncio.ensure_future(call))  # type: ignore[call-overload]
+    await asyncio.gather(*tasks)
+
+
+def _name() -> str:
+    return f"bare-{uuid.uuid4()}"

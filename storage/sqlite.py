@@ -1,0 +1,132 @@
+"""How SQLite is spoken to from an event loop: statements run where they stand, only waiting goes to a thread."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.pool import QueuePool
+
+BUSY_MS = 15_000
+READERS = 4
+
+
+class SQLite:
+    """One writing connection, whose transactions queue up in this process, and a few that only read.
+
+    A statement on a local file takes microseconds; sending each to a thread and back costs twenty times that. What can
+    really take long is the lock of another process and the flush at commit, and these two are awaited in a thread.
+    """
+
+    def __init__(self, url: str, *, durable: bool) -> None:
+        plain = make_url(url).set(drivername="sqlite+pysqlite")
+        self._writer = _engine(plain, "FULL" if durable else "OFF", 1)
+        self._reader = _engine(plain, "FULL", READERS)
+        self._writing = asyncio.Lock()
+        self._reading = asyncio.Semaphore(READERS)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction begun IMMEDIATE: it holds the database's only write lock from its first statement."""
+        async with self._writing:
+            connection = self._writer.connect()
+            try:
+                await _begin(connection)
+                try:
+                    yield cast(AsyncConnection, Inline(connection))
+                    await _in_thread(connection.commit)
+                except BaseException:
+                    connection.rollback()
+                    raise
+            finally:
+                connection.close()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A consistent view; in WAL mode no writer is waited for."""
+        async with self._reading:
+            with self._reader.connect() as connection:
+                connection.exec_driver_sql("BEGIN")
+                yield cast(AsyncConnection, Inline(connection))
+
+    async def close(self) -> None:
+        """Close every connection."""
+        self._writer.dispose()
+        self._reader.dispose()
+
+
+class Inline:
+    """The part of AsyncConnection that we use, over a plain connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.dialect = connection.dialect
+
+    async def execute(self, statement: Any, parameters: Any = None) -> Any:
+        return self._connection.execute(statement, parameters)
+
+    async def scalar(self, statement: Any, parameters: Any = None) -> Any:
+        return self._connection.scalar(statement, parameters)
+
+    async def exec_driver_sql(self, statement: str) -> Any:
+        return self._connection.exec_driver_sql(statement)
+
+    async def run_sync(self, function: Any) -> Any:
+        return function(self._connection)
+
+
+async def _begin(connection: Connection) -> None:
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    except OperationalError:
+        # Another process holds the lock; wait for it where nobody else has to.
+        connection.rollback()
+        await _in_thread(lambda: _begin_patiently(connection))
+
+
+async def _in_thread(work: Callable[[], object]) -> None:
+    """Wait for the thread in any case: a connection that is still being worked on must not be touched by a cancelled task."""
+    running = asyncio.ensure_future(asyncio.to_thread(work))
+    cancelled: asyncio.CancelledError | None = None
+    while not running.done():
+        try:
+            await asyncio.shield(running)
+        except asyncio.CancelledError as error:
+            cancelled = error
+        except BaseException:
+            break
+    running.result()
+    if cancelled is not None:
+        raise cancelled
+
+
+def _begin_patiently(connection: Connection) -> None:
+    connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_MS}")
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    finally:
+        connection.exec_driver_sql("PRAGMA busy_timeout=0")
+
+
+def _engine(url: Any, synchronous: str, connections: int) -> Engine:
+    engine = create_engine(
+        url, poolclass=QueuePool, pool_size=connections, max_overflow=0, connect_args={"check_same_thread": False}
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # the driver would begin DEFERRED: two claims could pass a cap of one
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+        for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON", "cache_size=-65536"):
+            cursor.execute(f"PRAGMA {pragma}")
+        if connections == 1:
+            cursor.execute("PRAGMA busy_timeout=0")
+        cursor.close()
+
+    return engine

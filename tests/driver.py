@@ -1,0 +1,244 @@
+"""The shipped host in process: activations in, commands out, on a clock of its own and without a server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from temporalio.api.common.v1 import Payload, Payloads
+from temporalio.api.failure.v1 import Failure
+from temporalio.bridge.proto.activity_result import ActivityResolution, Success
+from temporalio.bridge.proto.workflow_activation import (
+    CancelWorkflow,
+    DoUpdate,
+    FireTimer,
+    InitializeWorkflow,
+    RemoveFromCache,
+    ResolveActivity,
+    SignalWorkflow,
+    WorkflowActivation,
+    WorkflowActivationJob,
+)
+from temporalio.bridge.proto.workflow_commands import WorkflowCommand
+from temporalio.common import Priority, TypedSearchAttributes
+from temporalio.converter import DataConverter
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
+from temporalio.worker import UnsandboxedWorkflowRunner, WorkflowInstanceDetails, WorkflowRunner
+from temporalio.workflow import Info, _Definition
+
+from activities.send import Sender
+from workflows.host import Host
+from workflows.requests import BEGIN, PROFILE, SEND
+
+Job = WorkflowActivationJob
+UNSANDBOXED = UnsandboxedWorkflowRunner()
+
+# A workflow runs an event loop of its own, which must not lie inside that of the test.
+_thread = ThreadPoolExecutor(1, "workflow")
+
+
+class WorkflowTaskFailed(AssertionError):
+    """What the web UI would show as a failed workflow task."""
+
+
+@dataclass
+class Asked:
+    """An activity that a run waits for."""
+
+    name: str
+    argument: dict[str, Any]
+    due: datetime
+
+
+class Run:
+    """One run of a workflow class; `now` is its clock, and moves only when told to."""
+
+    def __init__(
+        self,
+        journey: str,
+        given: dict[str, Any],
+        at: datetime,
+        *,
+        workflow: type = Host,
+        runner: WorkflowRunner = UNSANDBOXED,
+        first_run: str = "",
+    ) -> None:
+        self.journey = journey
+        self.given = given
+        self.now = at
+        self.run_id = str(uuid4())
+        self.first_run = first_run or self.run_id
+        self.timers: dict[int, datetime] = {}
+        self.activities: dict[int, Asked] = {}
+        self.result: Any = None
+        self.successor: Run | None = None
+        """The run that this one has continued as; its clock already shows when it wakes."""
+        self._workflow, self._runner, self._events = workflow, runner, 0
+        self._instance = runner.create_instance(_details(workflow, self.journey, self.run_id, self.first_run, at))
+
+    @property
+    def is_closed(self) -> bool:
+        return self.result is not None or self.successor is not None
+
+    def begin(self, *others: Job) -> None:
+        """The first task; `others` arrived before it."""
+        start = InitializeWorkflow(
+            workflow_type=self.journey, workflow_id="driven", arguments=[_payload(self.given)], randomness_seed=1
+        )
+        self.activate(Job(initialize_workflow=start), *others)
+
+    def fire(self) -> None:
+        """Let the timer that is due first fire, at its time."""
+        seq, due = min(self.timers.items(), key=lambda timer: timer[1])
+        del self.timers[seq]
+        self.now = max(self.now, due)
+        self.activate(Job(fire_timer=FireTimer(seq=seq)))
+
+    def resolve(self, seq: int, result: Any) -> None:
+        """An activity has answered."""
+        del self.activities[seq]
+        resolution = ActivityResolution(completed=Success(result=_payload(result)))
+        self.activate(Job(resolve_activity=ResolveActivity(seq=seq, result=resolution)))
+
+    def cancel(self, reason: str) -> None:
+        """The server hands over a cancel request; nothing happens to a run that has closed."""
+        if not self.is_closed:
+            self.activate(cancelled(reason))
+
+    def signal(self, events: Sequence[dict[str, Any]]) -> None:
+        """A signal `event`; nothing happens to a run that has closed."""
+        if not self.is_closed:
+            self.activate(signalled(events))
+
+    def update(self, name: str, *arguments: str) -> None:
+        """An update that was accepted."""
+        update = DoUpdate(
+            id="1", protocol_instance_id="1", name=name, input=[_payload(each) for each in arguments], run_validator=True
+        )
+        self.activate(Job(do_update=update))
+
+    def activate(self, *jobs: Job) -> None:
+        """Hand jobs to the workflow and take note of its commands."""
+        self._events += 4 * len(jobs)  # a task and its cause; about what the server counts
+        activation = WorkflowActivation(run_id=self.run_id, history_length=self._events, jobs=jobs)
+        activation.timestamp.FromDatetime(self.now)
+        completion = _thread.submit(self._instance.activate, activation).result()
+        if completion.HasField("failed"):
+            raise WorkflowTaskFailed(completion.failed.failure.message)
+        for command in completion.successful.commands:
+            self._take(command)
+        if self.is_closed:
+            self.evict()
+
+    def evict(self) -> None:
+        """Tear the instance down as a worker does when its cache is full."""
+        self.timers.clear()
+        self.activities.clear()
+        activation = WorkflowActivation(run_id=self.run_id, jobs=[Job(remove_from_cache=RemoveFromCache())])
+        _thread.submit(self._instance.activate, activation).result()
+
+    def _take(self, command: WorkflowCommand) -> None:
+        match command.WhichOneof("variant"):
+            case "start_timer":
+                self.timers[command.start_timer.seq] = (
+                    self.now + command.start_timer.start_to_fire_timeout.ToTimedelta()
+                )
+            case "cancel_timer":
+                self.timers.pop(command.cancel_timer.seq, None)
+            case "schedule_activity":
+                asked = command.schedule_activity
+                self.activities[asked.seq] = Asked(asked.activity_type, _value(asked.arguments[0]), self.now)
+            case "complete_workflow_execution":
+                self.result = _value(command.complete_workflow_execution.result)
+            case "continue_as_new_workflow_execution":
+                again = command.continue_as_new_workflow_execution
+                self.successor = Run(
+                    self.journey,
+                    _value(again.arguments[0]),
+                    self.now + again.backoff_start_interval.ToTimedelta(),
+                    workflow=self._workflow,
+                    runner=self._runner,
+                    first_run=self.first_run,
+                )
+            case "update_response":
+                pass
+            case other:
+                raise WorkflowTaskFailed(f"the run ended by {other}")
+
+
+async def perform(sender: Sender, run: Run, seq: int) -> None:
+    """One attempt of an activity by the shipped code, at the run's time; what is to be tried again stays asked for."""
+    asked = run.activities[seq]
+    functions = {SEND: sender.send, BEGIN: sender.begin, PROFILE: sender.profile}
+    run.now = max(run.now, asked.due)
+    environment = ActivityEnvironment()
+    environment.info = replace(environment.info, started_time=run.now)
+    try:
+        result = await environment.run(functions[asked.name], asked.argument)
+    except ApplicationError as error:
+        asked.due = run.now + (error.next_retry_delay or timedelta(seconds=1))
+        return
+    run.resolve(seq, result)
+
+
+async def walk(sender: Sender, run: Run) -> Run:
+    """Let a journey go to its end with nothing else happening; returns the last run of the chain."""
+    run.begin()
+    while not run.is_closed:
+        if run.activities:
+            await perform(sender, run, next(iter(run.activities)))
+        else:
+            run.fire()
+        if run.successor is not None:
+            run = run.successor
+            run.begin()
+    return run
+
+
+def cancelled(reason: str) -> Job:
+    """The job that asks a run to end."""
+    return Job(cancel_workflow=CancelWorkflow(reason=reason))
+
+
+def signalled(events: Sequence[dict[str, Any]]) -> Job:
+    """The job that tells a run what happened."""
+    return Job(signal_workflow=SignalWorkflow(signal_name="event", input=[_payload(list(events))]))
+
+
+def _payload(value: Any) -> Payload:
+    return DataConverter.default.payload_converter.to_payload(value)
+
+
+def _value(payload: Payload) -> Any:
+    return json.loads(payload.data)
+
+
+def _details(workflow: type, journey: str, run_id: str, first_run: str, at: datetime) -> WorkflowInstanceDetails:
+    info = Info(
+        attempt=1, continued_run_id=None, cron_schedule=None, execution_timeout=None, first_execution_run_id=first_run,
+        headers={}, namespace="default", original_execution_run_id=run_id, parent=None, root=None, raw_memo={},
+        retry_policy=None, run_id=run_id, run_timeout=None, search_attributes={}, start_time=at.astimezone(UTC),
+        workflow_start_time=at.astimezone(UTC), task_queue="driven", task_timeout=timedelta(seconds=10),
+        typed_search_attributes=TypedSearchAttributes.empty, workflow_id="driven", workflow_type=journey,
+        priority=Priority.default,
+    )  # fmt: skip
+    return WorkflowInstanceDetails(
+        payload_converter_factory=DataConverter.default._new_payload_converter,
+        failure_converter_class=DataConverter.default.failure_converter_class,
+        interceptor_classes=[],
+        defn=_Definition.must_from_class(workflow),
+        info=info,
+        randomness_seed=1,
+        extern_functions={},
+        disable_eager_activity_execution=False,
+        worker_level_failure_exception_types=[],
+        patch_activation_callback=None,
+        last_completion_result=Payloads(),
+        last_failure=Failure(),
+    )
