@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+import fcntl
+import shutil
+import urllib.request
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-from demo_report import show, summed_up
+from pydantic import SecretStr
 from rich.console import Console
-from rich.progress import Progress, TaskID
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from temporalio.client import WorkflowExecutionStatus
 
 from demo_people import Tracker, Visitor, visits
-from errors import JourneymanError
+from demo_report import show, summed_up
+from errors import JourneymanError, SettingsError
 from ingestion.departures import workflow_id
-from service import Service, everything
+from profiles.unsubscribe_links import UnsubscribeLinks
+from service import Service, everything, listening
 from settings import Settings
 from storage.counts import accepted_events, held_messages, latencies, started_entries
 from storage.runs import Place
@@ -89,7 +95,7 @@ class Shop:
         if visitor.unsubscribes_from:
             await asyncio.to_thread(_unsubscribe, self._service.settings, visitor.id, visitor.unsubscribes_from)
 
-    async def _do(self, what: Any, role: str) -> AsyncIterator[None]:
+    async def _do(self, what: Callable[[Visitor], None], role: str) -> AsyncIterator[None]:
         for visitor in self._role(role):
             what(visitor)
             yield
@@ -102,7 +108,7 @@ class Shop:
             visitor.orders(2)
             yield
 
-    def _role(self, role: str) -> Iterable[Visitor]:
+    def _role(self, role: str) -> list[Visitor]:
         return [visitor for visitor in self.visitors if visitor.role == role]
 
     async def _act(self, title: str, doings: AsyncIterator[None]) -> None:
@@ -115,8 +121,7 @@ class Shop:
             accepted = await accepted_events(connection)
         if accepted != self._tracker.sent:
             raise JourneymanError(f"{self._tracker.sent - accepted} of {self._tracker.sent} events were lost.")
-        while not await self._service.relay.idle():
-            await asyncio.sleep(0.02)
+        await self._routed()
         slots = asyncio.Semaphore(AT_ONCE)
         await asyncio.gather(*[self._come_to(place, self._elapsed, slots) for place in await self._places()])
         async with self._service.database.read() as connection:
@@ -137,9 +142,12 @@ class Shop:
             self._progress.advance(task)
 
         await asyncio.gather(*map(one, places))
-        while not await self._service.relay.idle():
-            await asyncio.sleep(0.02)
+        await self._routed()
         self._finish(task)
+
+    async def _routed(self) -> None:
+        while not await self._service.relay.idle():  # noqa: ASYNC110  the relay may be another process
+            await asyncio.sleep(0.02)
 
     async def _places(self) -> list[Place]:
         async with self._service.database.read() as connection:

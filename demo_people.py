@@ -14,7 +14,48 @@ from settings import Settings
 PAUSE = 0.4
 """Seconds between two things that one visitor does."""
 
-NAMES = ["ada", "ben", "cleo", "dario", "emma", "finn", "greta", "hugo", "ines", "jonas", "klara", "luis", "mia", "noah", "olga", "pia", "quinn", "rosa", "sven", "tara", "uma", "vito", "wim", "xenia", "yara", "zoe", "amir", "bea", "carl", "dina", "elif", "fritz", "gwen", "hana", "ivo", "juna", "kim", "lena", "milo", "nora"]
+NAMES = [
+    "ada",
+    "ben",
+    "cleo",
+    "dario",
+    "emma",
+    "finn",
+    "greta",
+    "hugo",
+    "ines",
+    "jonas",
+    "klara",
+    "luis",
+    "mia",
+    "noah",
+    "olga",
+    "pia",
+    "quinn",
+    "rosa",
+    "sven",
+    "tara",
+    "uma",
+    "vito",
+    "wim",
+    "xenia",
+    "yara",
+    "zoe",
+    "amir",
+    "bea",
+    "carl",
+    "dina",
+    "elif",
+    "fritz",
+    "gwen",
+    "hana",
+    "ivo",
+    "juna",
+    "kim",
+    "lena",
+    "milo",
+    "nora",
+]
 # (address of the demo's city database, language, time zone if the browser tells one)
 CITIES = (
     ("192.0.2.10", "de", None),  # Berlin
@@ -29,9 +70,11 @@ CITIES = (
 )
 BROWSERS = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36",
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+    "Version/17.5 Mobile/15E148 Safari/604.1",
     "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
-    "Mozilla/5.0 (iPad; CPU OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1",
+    "Mozilla/5.0 (iPad; CPU OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+    "Version/17.5 Mobile/15E148 Safari/604.1",
     "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Safari/605.1.15",
 )
 PHONES: tuple[dict[str, Any], ...] = (
@@ -53,7 +96,7 @@ class Tracker:
 
     def __init__(self, settings: Settings) -> None:
         self.client = Client(
-            sorted(settings.keys())[0],
+            min(settings.keys()),
             host=f"http://{settings.host}:{settings.port}",
             upload_interval=0.05,
             proxies={"http": "", "https": ""},  # the front door is not behind a proxy, whatever the environment says

@@ -7,7 +7,8 @@ import hmac
 import re
 from typing import Any
 
-EMAIL = re.compile(r"[^\s@/:\"'<>]+@[^\s@/:\"'<>]+\.[^\s@/:\"'<>]+")
+EMAIL = re.compile(r"[^\s@/:\"'<>,;()]+(?:@|%40)[^\s@/:\"'<>,;()&?#]+\.[^\s@/:\"'<>,;()&?#.]+", re.IGNORECASE)
+"""Also as it stands in a URL, and without the full stop that ends a sentence."""
 PHONE = re.compile(r"^\+?[\d\s().-]{9,20}$")
 
 
@@ -20,13 +21,13 @@ class Opaque:
     def user_id(self, value: str) -> str:
         """A user id or key fit for workflow ids and search attributes: no address, no phone number."""
         if EMAIL.search(value) or _is_phone(value):
-            return self._hash(value.strip().lower())
+            return self._hash(value)
         return value
 
     def facts(self, value: Any) -> Any:
         """The same JSON value with every address in its strings replaced."""
         if isinstance(value, str):
-            return EMAIL.sub(lambda found: self._hash(found.group().lower()), value) if "@" in value else value
+            return EMAIL.sub(lambda found: self._hash(found.group()), value) if "@" in value or "%40" in value else value
         if isinstance(value, dict):
             return {key: self.facts(item) for key, item in value.items()}
         if isinstance(value, (list, tuple)):
@@ -34,7 +35,8 @@ class Opaque:
         return value
 
     def _hash(self, value: str) -> str:
-        return "h-" + hmac.new(self._secret, value.encode(), hashlib.sha256).hexdigest()[:24]
+        plain = value.strip().lower().replace("%40", "@")
+        return "h-" + hmac.new(self._secret, plain.encode(), hashlib.sha256).hexdigest()[:24]
 
 
 def _is_phone(value: str) -> bool:

@@ -12,7 +12,7 @@ from events import Event
 from profiles.person import Person
 from storage.database import Database
 from storage.facts import newest_first, read_events
-from storage.runs import Entry, OpenRun, Place, add_entry, entries_at, entry_of, put_run, runs_of, set_entry
+from storage.runs import Entry, OpenRun, Place, add_entry, entries_at, put_run, runs_of, set_entry
 from workflows.catalogue import Catalogue, Listed
 from workflows.definition import Journey
 
@@ -111,15 +111,17 @@ class Router:
         now: datetime,
     ) -> list[Action]:
         place = Place(journey.name, person.user_id, journey.key_of(event))
-        if (known := await entry_of(connection, place, event.event_id)) is not None:
-            # This event was routed before, and we do not know how far: a start that was not acknowledged is repeated.
-            return [Start(known, event)] if known.state == "starting" else []
         if journey.one_per and not place.key:
             return []
+        known = await entries_at(connection, place)
+        for entry in known:
+            if entry.event_id == event.event_id:
+                # This event was routed before, and we do not know how far: a start that was not acknowledged is repeated.
+                return [Start(entry, event)] if entry.state == "starting" else []
         run = runs.get(place)
         if run is not None and run.state == "open" and run.begun_seq is None and run.due_at + OVERDUE > now:
             return []  # A touch: stored is enough, the journey looks for it when it wakes.
-        earlier = await entries_at(connection, place)
+        earlier = [entry for entry in known if entry.state != "dropped"]
         if any(entry.state == "waiting" for entry in earlier):
             return []
         if not self._permits(journey, earlier, event, now) or not journey.enters(event, person.profile(now)):

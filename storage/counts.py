@@ -40,8 +40,8 @@ async def started_entries(connection: AsyncConnection) -> list[tuple[Place, str]
 async def message_piles(connection: AsyncConnection) -> list[Pile]:
     """The whole ledger, counted."""
     alike = (sends.c.journey, sends.c.channel, sends.c.status, sends.c.reason)
-    rows = await connection.execute(select(*alike, func.count().label("count")).group_by(*alike).order_by(*alike))
-    return [Pile(row.journey, row.channel or "", row.status, row.reason or "", row.count) for row in rows]
+    rows = await connection.execute(select(*alike, func.count().label("messages")).group_by(*alike).order_by(*alike))
+    return [Pile(row.journey, row.channel or "", row.status, row.reason or "", row.messages) for row in rows]
 
 
 async def held_messages(connection: AsyncConnection, place: Place) -> dict[str, str]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-from sqlalchemy import make_url, select
+from sqlalchemy import bindparam, make_url, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
@@ -21,6 +21,8 @@ UNREACHABLE = (OperationalError, InterfaceError, NoConnectionFree, OSError)
 """What a statement raises where the database is gone or overrun, whatever the statement was."""
 FORMS = "use sqlite:///path or postgresql+asyncpg://user@host/name"
 
+LOCK = select(people).where(people.c.user_id.in_(bindparam("wanted", expanding=True))).order_by(people.c.user_id)
+
 
 class Database:
     """Reads and writes one database; `write` transactions that lock the same person run one after another."""
@@ -33,6 +35,9 @@ class Database:
             raise SettingsError(f"JOURNEYMAN_DATABASE is no database URL; {FORMS}.") from error
         self.url = url
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        self.insert: Callable[[Any], Any] = sqlite.insert if self.is_sqlite else postgresql.insert
+        """An INSERT that knows ON CONFLICT, in this database's dialect."""
+        self._lock = LOCK if self.is_sqlite else LOCK.with_for_update()
         self._engine: SQLite | PostgreSQL
         if self.is_sqlite:
             self._engine = SQLite(url, durable=durable)
@@ -54,15 +59,8 @@ class Database:
 
         On SQLite the transaction itself is the lock: it was begun IMMEDIATE.
         """
-        wanted = sorted(set(user_ids))
-        query = select(people).where(people.c.user_id.in_(wanted)).order_by(people.c.user_id)
-        if not self.is_sqlite:
-            query = query.with_for_update()
-        return {row.user_id: row for row in await connection.execute(query)}
-
-    def insert(self, table: Any) -> Any:
-        """An INSERT with ON CONFLICT, in this database's dialect."""
-        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+        rows = await connection.execute(self._lock, {"wanted": sorted(set(user_ids))})
+        return {row.user_id: row for row in rows}
 
     async def close(self) -> None:
         """Close every connection."""

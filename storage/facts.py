@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Row, select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from events import Event
@@ -15,6 +15,19 @@ from .tables import events
 
 KINDS = Event.kinds()
 MOST_PRODUCTS = 20
+
+AT_PLACES = select(events).where(events.c.seq.in_(bindparam("seqs", expanding=True))).order_by(events.c.seq)
+NEWEST = (
+    select(events)
+    .where(
+        events.c.user_id == bindparam("user"),
+        events.c.name.in_(bindparam("names", expanding=True)),
+        events.c.seq > bindparam("since"),
+    )
+    .order_by(events.c.occurred_at.desc(), events.c.seq.desc())
+    .limit(bindparam("page"))
+    .offset(bindparam("offset"))
+)
 
 
 def event_of(row: Row[Any]) -> Event | None:
@@ -34,22 +47,20 @@ def event_of(row: Row[Any]) -> Event | None:
 
 async def read_events(connection: AsyncConnection, seqs: Iterable[int]) -> list[Event]:
     """Stored events by their place, in order."""
-    query = select(events).where(events.c.seq.in_(list(seqs))).order_by(events.c.seq)
-    return [event for row in await connection.execute(query) if (event := event_of(row)) is not None]
+    rows = await connection.execute(AT_PLACES, {"seqs": list(seqs)})
+    return [event for row in rows if (event := event_of(row)) is not None]
 
 
 async def newest_first(
     connection: AsyncConnection, user_id: str, names: Iterable[str], *, since: int
 ) -> AsyncIterator[Event]:
     """The person's events of these names accepted after `since`, by the time they happened, newest first; in pages."""
+    if not (wanted := sorted(names)):
+        return
     page, offset = 50, 0
-    query = (
-        select(events)
-        .where(events.c.user_id == user_id, events.c.name.in_(sorted(names)), events.c.seq > since)
-        .order_by(events.c.occurred_at.desc(), events.c.seq.desc())
-    )
     while True:
-        rows: Sequence[Row[Any]] = (await connection.execute(query.limit(page).offset(offset))).all()
+        asked = {"user": user_id, "names": wanted, "since": since, "page": page, "offset": offset}
+        rows: Sequence[Row[Any]] = (await connection.execute(NEWEST, asked)).all()
         for row in rows:
             if (event := event_of(row)) is not None:
                 yield event

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Row, and_, func, select, update
+from sqlalchemy import Row, and_, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .database import Database
@@ -16,6 +16,9 @@ from .people import upsert
 from .tables import outbox, sends
 
 Status = Literal["held", "claimed", "accepted", "withheld", "refused", "unknown"]
+
+
+OF_STEP = select(sends).where(sends.c.step_key == bindparam("step")).order_by(sends.c.machine_at)
 
 
 @dataclass(frozen=True)
@@ -55,10 +58,7 @@ def send_key(step: str, channel: str) -> str:
 
 async def sends_of_step(connection: AsyncConnection, key: str) -> list[Send]:
     """All that was decided about this step."""
-    return [
-        _send(row)
-        for row in await connection.execute(select(sends).where(sends.c.step_key == key).order_by(sends.c.machine_at))
-    ]
+    return [_send(row) for row in await connection.execute(OF_STEP, {"step": key})]
 
 
 async def sends_of_person(connection: AsyncConnection, user_id: str) -> list[Send]:
@@ -75,7 +75,7 @@ async def put_send(database: Database, connection: AsyncConnection, send: Send) 
 async def settle(connection: AsyncConnection, send: Send, status: Status, **facts: Any) -> bool:
     """Say what became of a claim; False if another attempt has taken it over since."""
     mine = and_(sends.c.send_key == send.send_key, sends.c.fence == send.fence, sends.c.status == "claimed")
-    result = await connection.execute(update(sends).where(mine).values(status=status, until=None, **facts))
+    result = await connection.execute(update(sends).where(mine).values({"status": status, "until": None} | facts))
     return result.rowcount == 1
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from events import Product
@@ -16,6 +17,10 @@ from profiles.person import Person
 
 from .database import Database
 from .tables import carts, people, suppressions
+
+# Built once: putting a statement together costs as much as running it.
+PERSON = select(people).where(people.c.user_id == bindparam("user"))
+BLOCKED = select(suppressions.c.channel, suppressions.c.topic).where(suppressions.c.user_id == bindparam("user"))
 
 
 async def lock_people(
@@ -33,7 +38,7 @@ async def lock_people(
 
 async def read_person(connection: AsyncConnection, user_id: str) -> Person | None:
     """The person as last committed; None if nobody has that id."""
-    row = (await connection.execute(select(people).where(people.c.user_id == user_id))).first()
+    row = (await connection.execute(PERSON, {"user": user_id})).first()
     return None if row is None else _person(row)
 
 
@@ -45,10 +50,15 @@ async def write_people(database: Database, connection: AsyncConnection, changed:
 
 async def upsert(database: Database, connection: AsyncConnection, table: Any, rows: list[dict[str, Any]]) -> None:
     """Insert rows, or overwrite those with the same primary key."""
-    statement = database.insert(table)
+    await connection.execute(_upsert(database.insert, table, tuple(rows[0])), rows)
+
+
+@lru_cache(maxsize=100)
+def _upsert(insert: Callable[[Any], Any], table: Any, columns: tuple[str, ...]) -> Any:
+    statement = insert(table)
     keys = [column.name for column in table.primary_key]
-    rest = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-    await connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=rest), rows)
+    rest = {name: statement.excluded[name] for name in columns if name not in keys}
+    return statement.on_conflict_do_update(index_elements=keys, set_=rest)
 
 
 async def read_carts(connection: AsyncConnection, user_ids: Iterable[str]) -> dict[str, dict[str, Cart]]:
@@ -78,8 +88,7 @@ async def write_carts(database: Database, connection: AsyncConnection, changed: 
 
 async def blocked(connection: AsyncConnection, user_id: str) -> set[tuple[str, str]]:
     """(channel, topic) pairs that must not be used for this person; `*` stands for all."""
-    query = select(suppressions.c.channel, suppressions.c.topic).where(suppressions.c.user_id == user_id)
-    return {(row.channel, row.topic) for row in await connection.execute(query)}
+    return {(row.channel, row.topic) for row in await connection.execute(BLOCKED, {"user": user_id})}
 
 
 async def suppress(database: Database, user_id: str, channel: str, topic: str, reason: str, now: datetime) -> None:

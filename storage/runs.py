@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Row, and_, delete, exists, func, or_, select, update
+from sqlalchemy import Row, and_, bindparam, delete, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .database import Database
@@ -51,19 +51,51 @@ class Entry:
     reason: str | None = None
 
 
-def _at(table: Any, place: Place) -> Any:
-    return and_(table.c.journey == place.journey, table.c.user_id == place.user_id, table.c.key == place.key)
+def _here(table: Any) -> Any:
+    return and_(
+        table.c.journey == bindparam("at_journey"),
+        table.c.user_id == bindparam("at_user"),
+        table.c.key == bindparam("at_key"),
+    )
+
+
+def _at(place: Place, **others: Any) -> dict[str, Any]:
+    return {"at_journey": place.journey, "at_user": place.user_id, "at_key": place.key, **others}
+
+
+# Built once: putting a statement together costs as much as running it.
+RUNS_OF = select(open_runs).where(open_runs.c.user_id == bindparam("user"))
+RUN_AT = select(open_runs).where(_here(open_runs))
+REMOVE_RUN = delete(open_runs).where(_here(open_runs), open_runs.c.entry_id == bindparam("of_entry"))
+NOTE_RUN = (
+    update(open_runs)
+    .where(_here(open_runs), open_runs.c.entry_id == bindparam("of_entry"))
+    .values(first_run_id=bindparam("run_id"))
+)
+ENTRIES_AT = select(entries).where(_here(entries)).order_by(entries.c.seq)
+MOVE_ENTRY = (
+    update(entries)
+    .where(_here(entries), entries.c.event_id == bindparam("of_event"))
+    .values(state=bindparam("new_state"), reason=bindparam("why"), moved_at=bindparam("now"))
+)
+DROP_TOUCHES = (
+    update(entries)
+    .where(_here(entries), entries.c.state == "waiting", entries.c.seq <= bindparam("up_to"))
+    .values(state="dropped", reason="taken in by the run before")
+)
+ROUTED = delete(routing).where(routing.c.seq.in_(bindparam("seqs", expanding=True)))
+LAST_SEQ = select(func.max(events.c.seq)).where(events.c.user_id == bindparam("user"))
 
 
 async def runs_of(connection: AsyncConnection, user_id: str) -> dict[Place, OpenRun]:
     """Every run of this person that may be open."""
-    rows = await connection.execute(select(open_runs).where(open_runs.c.user_id == user_id))
+    rows = await connection.execute(RUNS_OF, {"user": user_id})
     return {run.place: run for run in map(_run, rows)}
 
 
 async def run_at(connection: AsyncConnection, place: Place) -> OpenRun | None:
     """The run that may be open at this place."""
-    row = (await connection.execute(select(open_runs).where(_at(open_runs, place)))).first()
+    row = (await connection.execute(RUN_AT, _at(place))).first()
     return None if row is None else _run(row)
 
 
@@ -85,25 +117,18 @@ async def put_run(database: Database, connection: AsyncConnection, run: OpenRun)
 
 async def remove_run(connection: AsyncConnection, place: Place, entry_id: str) -> None:
     """Forget a run that the server said is closed; a newer one at its place stays."""
-    await connection.execute(delete(open_runs).where(_at(open_runs, place), open_runs.c.entry_id == entry_id))
+    await connection.execute(REMOVE_RUN, _at(place, of_entry=entry_id))
 
 
 async def entries_at(connection: AsyncConnection, place: Place) -> list[Entry]:
-    """Every entry at this place in order of acceptance, dropped ones left out."""
-    query = select(entries).where(_at(entries, place), entries.c.state != "dropped").order_by(entries.c.seq)
-    return [_entry(row) for row in await connection.execute(query)]
+    """Every entry at this place in order of acceptance, dropped ones too."""
+    return [_entry(row) for row in await connection.execute(ENTRIES_AT, _at(place))]
 
 
 async def entries_of_person(connection: AsyncConnection, user_id: str) -> list[Entry]:
     """Every entry of this person, oldest first."""
     query = select(entries).where(entries.c.user_id == user_id).order_by(entries.c.id)
     return [_entry(row) for row in await connection.execute(query)]
-
-
-async def entry_of(connection: AsyncConnection, place: Place, event_id: str) -> Entry | None:
-    """The entry that this event opened, in whatever state."""
-    row = (await connection.execute(select(entries).where(_at(entries, place), entries.c.event_id == event_id))).first()
-    return None if row is None else _entry(row)
 
 
 async def add_entry(database: Database, connection: AsyncConnection, entry: Entry) -> None:
@@ -124,26 +149,19 @@ async def add_entry(database: Database, connection: AsyncConnection, entry: Entr
 
 async def set_entry(connection: AsyncConnection, entry: Entry, state: EntryState, reason: str | None = None) -> None:
     """Move an entry on."""
-    condition = and_(_at(entries, entry.place), entries.c.event_id == entry.event_id)
-    await connection.execute(
-        update(entries).where(condition).values(state=state, reason=reason, moved_at=datetime.now(UTC))
-    )
+    moved = {"of_event": entry.event_id, "new_state": state, "why": reason, "now": datetime.now(UTC)}
+    await connection.execute(MOVE_ENTRY, _at(entry.place, **moved))
 
 
 async def set_started(connection: AsyncConnection, entry: Entry, run_id: str) -> None:
     """Temporal has acknowledged the start of this entry's run, under this id."""
-    condition = and_(_at(entries, entry.place), entries.c.event_id == entry.event_id)
-    await connection.execute(update(entries).where(condition).values(state="started", moved_at=datetime.now(UTC)))
-    open_here = and_(_at(open_runs, entry.place), open_runs.c.entry_id == entry.event_id)
-    await connection.execute(update(open_runs).where(open_here).values(first_run_id=run_id))
+    await set_entry(connection, entry, "started")
+    await connection.execute(NOTE_RUN, _at(entry.place, of_entry=entry.event_id, run_id=run_id))
 
 
 async def drop_touches(connection: AsyncConnection, place: Place, seq: int) -> None:
     """Entries that wait at this place because of events up to `seq` are not wanted: the open run has taken those in."""
-    condition = and_(_at(entries, place), entries.c.state == "waiting", entries.c.seq <= seq)
-    await connection.execute(
-        update(entries).where(condition).values(state="dropped", reason="taken in by the run before")
-    )
+    await connection.execute(DROP_TOUCHES, _at(place, up_to=seq))
 
 
 async def waiting_entries(connection: AsyncConnection, limit: int) -> list[Entry]:
@@ -194,7 +212,7 @@ async def unrouted(connection: AsyncConnection, now: datetime, people: int, each
 
 async def routed(connection: AsyncConnection, seqs: Iterable[int]) -> None:
     """Temporal has acknowledged all that these events caused."""
-    await connection.execute(delete(routing).where(routing.c.seq.in_(list(seqs))))
+    await connection.execute(ROUTED, {"seqs": list(seqs)})
 
 
 async def set_aside(connection: AsyncConnection, seq: int, now: datetime, problem: str) -> None:
@@ -212,7 +230,7 @@ async def backlog(connection: AsyncConnection) -> int:
 
 async def last_seq(connection: AsyncConnection, user_id: str) -> int:
     """The place of the person's newest event; 0 without any."""
-    return (await connection.execute(select(func.max(events.c.seq)).where(events.c.user_id == user_id))).scalar() or 0
+    return (await connection.execute(LAST_SEQ, {"user": user_id})).scalar() or 0
 
 
 def _run(row: Row[Any]) -> OpenRun:

@@ -86,6 +86,11 @@ class Run:
     def is_closed(self) -> bool:
         return self.result is not None or self.successor is not None
 
+    @property
+    def is_asleep(self) -> bool:
+        """Whether its first task is still to come."""
+        return self._events == 0
+
     def begin(self, *others: Job) -> None:
         """The first task; `others` arrived before it."""
         start = InitializeWorkflow(
@@ -119,7 +124,11 @@ class Run:
     def update(self, name: str, *arguments: str) -> None:
         """An update that was accepted."""
         update = DoUpdate(
-            id="1", protocol_instance_id="1", name=name, input=[_payload(each) for each in arguments], run_validator=True
+            id="1",
+            protocol_instance_id="1",
+            name=name,
+            input=[_payload(each) for each in arguments],
+            run_validator=True,
         )
         self.activate(Job(do_update=update))
 
@@ -173,7 +182,7 @@ class Run:
 
 
 async def perform(sender: Sender, run: Run, seq: int) -> None:
-    """One attempt of an activity by the shipped code, at the run's time; what is to be tried again stays asked for."""
+    """One attempt of an activity by the shipped code, at the run's time; what is to be tried again stays in `activities`."""
     asked = run.activities[seq]
     functions = {SEND: sender.send, BEGIN: sender.begin, PROFILE: sender.profile}
     run.now = max(run.now, asked.due)
@@ -184,7 +193,8 @@ async def perform(sender: Sender, run: Run, seq: int) -> None:
     except ApplicationError as error:
         asked.due = run.now + (error.next_retry_delay or timedelta(seconds=1))
         return
-    run.resolve(seq, result)
+    if seq in run.activities:
+        run.resolve(seq, result)
 
 
 async def walk(sender: Sender, run: Run) -> Run:
@@ -208,7 +218,9 @@ def cancelled(reason: str) -> Job:
 
 def signalled(events: Sequence[dict[str, Any]]) -> Job:
     """The job that tells a run what happened."""
-    return Job(signal_workflow=SignalWorkflow(signal_name="event", input=[_payload(list(events))]))
+    return Job(
+        signal_workflow=SignalWorkflow(signal_name="event", input=[_payload(list(events))], originating_event_id=1)
+    )
 
 
 def _payload(value: Any) -> Payload:

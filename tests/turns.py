@@ -8,8 +8,6 @@ from contextlib import asynccontextmanager
 from random import Random
 from typing import Any
 
-import aiosqlite
-import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.database import Database
@@ -61,24 +59,14 @@ class Turns:
 class TurnByTurn(Database):
     """The shipped database, where each writing transaction waits for its turn to begin."""
 
-    turns: Turns
+    turns: Turns | None = None
+    """None while nothing is drawn, as when the tables are made."""
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
-        await self.turns.turn()
+        if self.turns is not None:
+            await self.turns.turn()
         async with super().write() as connection:
             yield connection
-        self.turns.commits += 1
-
-
-def without_threads(patch: pytest.MonkeyPatch) -> str:
-    """Let SQLite's driver work in the caller's thread, which is all that one actor at a time needs; a part of the URL.
-
-    It saves two changes of thread for each statement, and with them half of the time.
-    """
-
-    async def at_once(_: aiosqlite.Connection, function: Any, *arguments: Any, **options: Any) -> Any:
-        return function(*arguments, **options)
-
-    patch.setattr(aiosqlite.Connection, "_execute", at_once)
-    return "?check_same_thread=false"
+        if self.turns is not None:
+            self.turns.commits += 1
