@@ -18,7 +18,7 @@ from temporalio.client import WorkflowExecution, WorkflowExecutionStatus
 from demo_people import Visitor
 from ingestion.departures import ENTRY, workflow_id
 from service import Service
-from storage.counts import Pile, accepted_events, message_piles, repeated_steps, started_entries
+from storage.counts import Pile, accepted_events, held_messages, message_piles, repeated_steps, started_entries
 from tell import story_of
 
 CHANNELS = ("email", "push", "in_app")
@@ -31,6 +31,7 @@ async def summed_up(
     async with service.database.read() as connection:
         accepted, repeated = await accepted_events(connection), await repeated_steps(connection)
         piles, entries = await message_piles(connection), await started_entries(connection)
+        waiting = await held_messages(connection)
     ends = await _ends(service, {(workflow_id(place), event_id) for place, event_id in entries})
     journeys = {}
     for listed in service.catalogue:
@@ -54,7 +55,8 @@ async def summed_up(
         "journeys": journeys,
         "messages": {channel: _count(piles, "accepted", channel) for channel in CHANNELS},
         "withheld": _reasons(piles),
-        "held": dict(Counter(held.values()).most_common()),
+        "held": dict(Counter((waiting | held).values()).most_common()),
+        "held_for_nothing": dict(Counter(waiting.values()).most_common()),
         "duplicates": repeated,
         "latency_ms": _latency(took),
         "person": person,
@@ -75,7 +77,7 @@ async def show(service: Service, summary: dict[str, Any], console: Console) -> N
         f"over the {latency['count']} messages that had nothing to wait for."
     )
     console.print(f"\nThe story of [bold]{summary['person']}[/bold]:", highlight=False)
-    console.print(await story_of(service.settings, summary["person"]), soft_wrap=True, highlight=False)
+    console.print(await story_of(service.settings, summary["person"], service.client), soft_wrap=True, highlight=False)
     console.print()
     for name, address in summary["addresses"].items():
         console.print(f"{name:<11}{address}", soft_wrap=True, highlight=False)
@@ -160,5 +162,7 @@ def _why_not(summary: dict[str, Any]) -> Table:
     for reason, count in summary["withheld"].items():
         table.add_row(f"withheld: {reason}", str(count))
     for reason, count in summary["held"].items():
-        table.add_row(f"held, and judged again later: {reason}", str(count))
+        table.add_row(f"held for a while: {reason}", str(count))
+    for reason, count in summary["held_for_nothing"].items():
+        table.add_row(f"... of these not sent any more, for the journey was over: {reason}", str(count))
     return table

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import sys
@@ -10,6 +9,7 @@ from collections.abc import Coroutine
 from typing import Annotated, Any
 
 import typer
+import uvloop
 from rich.console import Console
 
 from errors import JourneymanError
@@ -135,7 +135,7 @@ def _do(coroutine: Coroutine[Any, Any, None]) -> None:
     """Run a command; a mistake of the caller is one line on stderr and exit code 1."""
     code = 0
     try:
-        asyncio.run(coroutine)
+        uvloop.run(coroutine)
     except JourneymanError as error:
         err.print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
         code = 1

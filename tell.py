@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
 from rich.console import Group, RenderableType
 from rich.text import Text
-from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.api.sdk.v1 import WorkflowMetadata
+from temporalio.client import (
+    Client,
+    WorkflowExecutionStatus,
+    WorkflowHandle,
+    WorkflowQueryFailedError,
+    WorkflowQueryRejectedError,
+)
 from temporalio.service import RPCError
 
 from connect import connect
@@ -18,8 +28,10 @@ from storage.people import read_person
 from storage.runs import Entry, Place, entries_of_person
 from workflows.clock import shown, zone_of
 
+NOW = "**Now:** "
 
-async def story_of(settings: Settings, user: str) -> RenderableType:
+
+async def story_of(settings: Settings, user: str, client: Client | None = None) -> RenderableType:
     """Every journey of the person, newest last; SettingsError if nobody has that id."""
     user_id = Opaque(settings.secret_key()).user_id(user)
     async with opened(settings) as database, database.read() as connection:
@@ -29,12 +41,12 @@ async def story_of(settings: Settings, user: str) -> RenderableType:
     if person is None:
         raise SettingsError(f"Nobody with the id {user} has been heard of in this database.")
     zone = zone_of(person.believed_zone or settings.default_zone)
-    client = await _client(settings)
+    client = client or await _client(settings)
     parts: list[RenderableType] = [Text(f"{user_id}, times in {zone.key}", style="bold")]
     for entry in entries:
         place = entry.place
         parts.append(Text(f"\n{workflow_id(place)}", style="bold cyan"))
-        parts.append(Text(f"  {shown(entry.entered_at, zone)}: entered ({entry.state}{_because(entry)})"))
+        parts.append(Text(f"  {shown(entry.entered_at, zone)}: entered{_because(entry)}"))
         mine = [
             send
             for send in sends
@@ -58,11 +70,13 @@ async def _client(settings: Settings) -> Client | None:
 
 
 def _because(entry: Entry) -> str:
-    return f": {entry.reason}" if entry.reason else ""
+    """What there is to say about an entry whose run is not simply there."""
+    told = [word for word in ("" if entry.state == "started" else entry.state, entry.reason) if word]
+    return f" ({': '.join(told)})" if told else ""
 
 
 def _line(send: Send) -> str:
-    words = f"{send.step}: {send.status}"
+    words = f"{send.channel} {send.template}: {send.status}"
     if send.status == "accepted":
         words += f" by {send.provider}"
     return words + (f", {send.reason}" if send.reason else "")
@@ -79,7 +93,7 @@ async def _now(client: Client, place: Place, entry: Entry) -> str:
                 waits = f"waits for the quiet to be over, until {description.execution_time:%Y-%m-%d %H:%M} UTC"
             else:
                 waits = "open"
-            return await _details(handle) or waits
+            return await _awaited(handle) or waits
         if description.status is WorkflowExecutionStatus.COMPLETED:
             result = await handle.result()
             return str(result.get("outcome", "ended"))
@@ -88,14 +102,13 @@ async def _now(client: Client, place: Place, entry: Entry) -> str:
         return f"not known to Temporal ({error.status.name})"
 
 
-async def _details(handle: object) -> str | None:
-    """The line that says what the run awaits, from its current details."""
-    from temporalio.client import WorkflowHandle
-
-    assert isinstance(handle, WorkflowHandle)
+async def _awaited(handle: WorkflowHandle[Any, Any]) -> str | None:
+    """What the run awaits, by its current details; None if it has not begun or no worker answers."""
     try:
-        text = await handle.query("__temporal_workflow_metadata")
-    except (RPCError, Exception):
+        told: WorkflowMetadata = await handle.query(
+            "__temporal_workflow_metadata", result_type=WorkflowMetadata, rpc_timeout=timedelta(seconds=5)
+        )
+    except (RPCError, WorkflowQueryFailedError, WorkflowQueryRejectedError):
         return None
-    details = str((text or {}).get("currentDetails", "")) if isinstance(text, dict) else ""
-    return next((line.removeprefix("**Now:** ") for line in details.splitlines() if line.startswith("**Now:**")), None)
+    now = (line for line in told.current_details.splitlines() if line.startswith(NOW))
+    return next((line.removeprefix(NOW) for line in now), None)

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import structlog
+import uvloop
 from temporalio.client import Client
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
@@ -122,6 +123,6 @@ async def stopped() -> None:
 
 if __name__ == "__main__":
     try:
-        asyncio.run(run())
+        uvloop.run(run())
     except JourneymanError as error:
         sys.exit(f"worker: {error}")

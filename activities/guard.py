@@ -141,15 +141,22 @@ class Guard:
     async def _goal(self, connection: AsyncConnection, journey: Journey[Event], walk: Pass) -> Event | None:
         touches = journey.start_names if journey.quiet else frozenset[str]()
         looked_for = [(journey.goal_names - touches, walk.entry_seq)]
-        if not walk.quiet:
+        if not walk.quiet and (own := journey.goal_names & touches):
             # What starts a quiet phase prolongs it until the journey has begun; only then can it be a goal.
-            looked_for.append((journey.goal_names & touches, walk.event_seq))
+            looked_for.append((own, await self._begun_at(connection, walk)))
         for names, since in looked_for:
             if names:
                 async for event in newest_first(connection, walk.user, names, since=since):
                     if journey.is_goal(event, walk.key):
                         return event
         return None
+
+    async def _begun_at(self, connection: AsyncConnection, walk: Pass) -> int:
+        """The person's newest event when the journey began; some that came late may have happened before its first."""
+        run = await run_at(connection, Place(walk.journey, walk.user, walk.key))
+        if run is None or run.entry_id != walk.entry or run.begun_seq is None:
+            return walk.event_seq
+        return run.begun_seq
 
     async def _note(
         self, connection: AsyncConnection, walk: Pass, place: Place, due_at: datetime, *, begun: bool = False

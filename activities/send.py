@@ -110,7 +110,7 @@ class Sender:
                 likely = decision.message
                 continue
             likely = None
-            answer = await self._hand_over(decision, drafts[_channel(decision)])
+            answer = await self._hand_over(decision, drafts[_channel(decision)], now)
             if answer is not None:
                 return answer
 
@@ -152,10 +152,10 @@ class Sender:
             claim = taken(line, now.machine, now.machine + LEASE)
             if choice.channel not in self._providers:
                 # Our own outbox is a table of this database: claimed, delivered and settled in one transaction.
-                await keep(self._database, connection, claim, asdict(draft.rendered))
-                await put_send(
-                    self._database, connection, replace(claim, status="accepted", until=None, provider="outbox")
-                )
+                # `at` was when it was first wanted, by which it expires; once it is gone, caps count from now on.
+                gone = replace(claim, status="accepted", at=now.journey, until=None, provider="outbox")
+                await keep(self._database, connection, gone, asdict(draft.rendered))
+                await put_send(self._database, connection, gone)
                 return Answer(status="accepted", channel=choice.channel)
             await put_send(self._database, connection, claim)
             return claim
@@ -199,7 +199,7 @@ class Sender:
         await put_send(self._database, connection, line)
         return _answer(line)
 
-    async def _hand_over(self, claim: Send, draft: Draft) -> Answer | None:
+    async def _hand_over(self, claim: Send, draft: Draft, now: Moments) -> Answer | None:
         """The provider call and its outcome; None if the next channel is to be tried."""
         channel = draft.request.channel
         provider = self._providers[channel]
@@ -215,7 +215,7 @@ class Sender:
             doubted = replace(claim, status="unknown", reason=str(error), until=datetime.now(UTC) + SILENCE)
             await self._settle(claim, "unknown", reason=str(error), provider=provider.name, until=doubted.until)
             return _doubt(doubted)
-        await self._settle(claim, "accepted", provider=provider.name, provider_id=provider_id)
+        await self._settle(claim, "accepted", at=now.journey, provider=provider.name, provider_id=provider_id)
         return Answer(status="accepted", channel=channel)
 
     async def _settle(self, claim: Send, status: Any, **facts: Any) -> None:

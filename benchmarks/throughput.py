@@ -43,7 +43,10 @@ async def ours(client: Client, settings: Settings, server_pid: int, number: int)
     database = Database(settings.database_url)
     try:
         await migrate(database)
-        async with working(client, settings, database, catalogue), receiving(settings, database, client, catalogue) as service:
+        async with (
+            working(client, settings, database, catalogue),
+            receiving(settings, database, client, catalogue) as service,
+        ):
             await service.relay.__aexit__()
             now = datetime.now(UTC)
             people = [f"bench-{number}-{place}" for place in range(COUNT)]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from context.device import device_of
@@ -42,9 +42,9 @@ class Acceptor:
         places: Places,
         opaque: Opaque,
         dates: frozenset[str] = frozenset(),
-        committed: Callable[[], None] = lambda: None,
+        committed: Callable[[Iterable[str]], None] = lambda users: None,
     ) -> None:
-        """`relevant` names what the relay must see; `committed` is called after each commit that holds such an event."""
+        """`relevant` names what the relay must see; `committed` is told of whom, after each commit."""
         self._database = database
         self._relevant = relevant
         self._places = places
@@ -111,8 +111,11 @@ class Acceptor:
                 return (await self.commit([message]))[0]
             except IntegrityError:
                 return (await self.commit([message]))[0]  # The second look finds what was stored in between.
-        except DataError:
-            return EventError(f"{message.name}: a value does not fit into the database; mend it and send it again.")
+        except DBAPIError as error:
+            # SQLSTATE 22: what asyncpg says of a value that does not fit; SQLAlchemy gives it no class of its own.
+            if isinstance(error, DataError) or str(getattr(error.orig, "sqlstate", "")).startswith("22"):
+                return EventError(f"{message.name}: a value does not fit into the database; mend it and send it again.")
+            return error
         except Exception as error:
             return error
 
@@ -144,7 +147,7 @@ class Acceptor:
             await write_people(self._database, connection, consequences.changed_people)
             await write_carts(self._database, connection, consequences.changed_carts)
         if relevant:
-            self._committed()
+            self._committed(relevant)
         return results
 
     def _named(self, message: Incoming) -> Incoming:
@@ -174,7 +177,7 @@ class Acceptor:
             consequences.adopt(row, user_id, routed=row.occurred_at >= now - LATENESS)
         consequences.adopt_fresh(anonymous_id, user_id, since=now - LATENESS)
 
-    async def _store(self, connection: AsyncConnection, consequences: Consequences) -> bool:
+    async def _store(self, connection: AsyncConnection, consequences: Consequences) -> list[str]:
         fresh: list[Stored] = consequences.stored
         for each, seq in zip(fresh, await add_events(connection, [self._row(each) for each in fresh]), strict=True):
             each.seq = seq
@@ -184,7 +187,7 @@ class Acceptor:
             if each.user_id and each.routed and each.name in self._relevant
         ]
         await add_routes(self._database, connection, routes)
-        return bool(routes)
+        return [user_id for _, user_id in routes]
 
     def _row(self, each: Stored) -> dict[str, Any]:
         return {

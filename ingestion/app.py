@@ -18,6 +18,7 @@ from errors import EventConflict, EventError, EventTooLarge, JourneymanError, Se
 from messages import RenderedCard, RenderedEmail
 from storage.database import UNREACHABLE, Database
 from storage.ledger import kept
+from storage.runs import backlog
 
 from .accept import Acceptor
 from .incoming import Incoming
@@ -113,12 +114,13 @@ class FrontDoor:
         return HTMLResponse(outbox_page([_kept(row) for row in rows], channel=channel, user=user_id))
 
     async def health(self, _: Request) -> Response:
-        """Whether the database answers."""
+        """Whether the database answers, and how many events wait for Temporal."""
         try:
             await self._database.check()
         except SettingsError as error:
             return _problem(503, str(error), {"Retry-After": "2"})
-        return JSONResponse({"status": "ok"})
+        async with self._database.read() as connection:
+            return JSONResponse({"status": "ok", "unrouted": await backlog(connection)})
 
     def _lets_in(self, key: str | None) -> bool:
         given = (key or "").encode(errors="replace")

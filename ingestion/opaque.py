@@ -7,8 +7,11 @@ import hmac
 import re
 from typing import Any
 
-EMAIL = re.compile(r"[^\s@/:\"'<>,;()]+(?:@|%40)[^\s@/:\"'<>,;()&?#]+\.[^\s@/:\"'<>,;()&?#.]+", re.IGNORECASE)
-"""Also as it stands in a URL, and without the full stop that ends a sentence."""
+EMAIL = re.compile(
+    r"[^\s@/:\"'<>,;()]{1,100}(?:@|%40)"
+    r"[^\s@/:\"'<>,;()&?#%]{1,255}\.[^\s@/:\"'<>,;()&?#%.]{1,100}"
+)
+"""Also as it stands in a URL, and without the full stop that ends a sentence; bounded, so that no text takes long."""
 PHONE = re.compile(r"^\+?[\d\s().-]{9,20}$")
 
 

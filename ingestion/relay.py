@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -23,11 +23,13 @@ from storage.runs import (
     Entry,
     OpenRun,
     Place,
+    backlog,
     ending_runs,
     entries_at,
     put_run,
     remove_run,
     routed,
+    routes_of,
     run_at,
     set_aside,
     set_entry,
@@ -44,6 +46,10 @@ from .router import Action, Cancel, Inform, Router, Start, Verify
 DATABASE = (DBAPIError, *UNREACHABLE)
 AT_ONCE = 16
 """People whose events are routed at the same time."""
+AT_A_LOOK = 500
+"""How many people one look into the database finds."""
+BATCH = 100
+"""How many events of one person are routed together."""
 POLL = timedelta(milliseconds=500)
 """How often to look for events that another process has accepted."""
 STALE = timedelta(seconds=30)
@@ -60,11 +66,13 @@ class Relay:
         self._router = Router(database, catalogue)
         self._departures = Departures(client, task_queue)
         self._wake = asyncio.Event()
+        self._due: dict[str, None] = {}
         self._busy: set[str] = set()
         self._tasks: list[asyncio.Task[None]] = []
 
-    def wake(self) -> None:
-        """Look at once; called after each commit in the same process."""
+    def wake(self, user_ids: Iterable[str] = ()) -> None:
+        """Route these people's events at once; called after each commit in the same process."""
+        self._due.update(dict.fromkeys(user_ids))
         self._wake.set()
 
     async def __aenter__(self) -> Relay:
@@ -81,48 +89,53 @@ class Relay:
     async def idle(self) -> bool:
         """Whether nothing is left to route and nobody waits for a run to close."""
         async with self._database.read() as connection:
-            left = await unrouted(connection, datetime.max.replace(tzinfo=UTC), 1)
-            return not left and not self._busy and not await waiting_entries(connection, 1)
+            left = await backlog(connection) or await waiting_entries(connection, 1)
+            return not left and not self._busy
 
     async def _run(self) -> None:
+        """Route whoever is due; look into the database for those whom another process has accepted or left behind."""
         slots = asyncio.Semaphore(AT_ONCE)
+        loop = asyncio.get_running_loop()
+        looked = -POLL.total_seconds()
         async with asyncio.TaskGroup() as group:
             while True:
                 self._wake.clear()
-                found = await self._unrouted(AT_ONCE + len(self._busy))
-                for user_id, seqs in found.items():
-                    if user_id not in self._busy:
-                        await slots.acquire()
-                        self._busy.add(user_id)
-                        group.create_task(self._person(user_id, seqs, slots))
-                if len(found) < AT_ONCE:
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(self._wake.wait(), POLL.total_seconds())
-                else:
-                    await asyncio.sleep(0)
+                if loop.time() - looked >= POLL.total_seconds():
+                    looked = loop.time()
+                    self._due.update(dict.fromkeys(await self._unrouted()))
+                while free := next((user for user in self._due if user not in self._busy), None):
+                    await slots.acquire()
+                    del self._due[free]
+                    self._busy.add(free)
+                    group.create_task(self._person(free, slots))
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), POLL.total_seconds())
 
-    async def _unrouted(self, people: int) -> dict[str, list[int]]:
+    async def _unrouted(self) -> list[str]:
         try:
             async with self._database.read() as connection:
-                return await unrouted(connection, datetime.now(UTC), people)
-        except DATABASE as error:
+                return await unrouted(connection, datetime.now(UTC), AT_A_LOOK)
+        except (DBAPIError, OSError) as error:
             log.warning("the database cannot be read; trying again", error=type(error).__name__)
-            return {}
+            return []
 
-    async def _person(self, user_id: str, seqs: list[int], slots: asyncio.Semaphore) -> None:
+    async def _person(self, user_id: str, slots: asyncio.Semaphore) -> None:
         try:
-            await self.route(user_id, seqs)
-        except DATABASE as error:
+            while await self.route(user_id):
+                pass
+        except (DBAPIError, OSError) as error:
             log.warning("the database did not answer; the events stay and are tried again", error=type(error).__name__)
         finally:
             self._busy.discard(user_id)
             slots.release()
-            self._wake.set()
+            if user_id in self._due:
+                self._wake.set()
 
-    async def route(self, user_id: str, seqs: list[int]) -> None:
-        """Decide about these events of one person and carry it out; what fails is tried again later, in order."""
+    async def route(self, user_id: str, most: int | None = None) -> bool:
+        """Route the person's next events, at most that many; whether there may be more of them."""
+        seqs: list[int] = []
         try:
-            actions = await self._decide(user_id, seqs)
+            actions = await self._decide(user_id, seqs, most)
             if actions:
                 started = await self._carry_out(actions)
                 async with self._database.write() as connection:
@@ -131,16 +144,22 @@ class Relay:
                     await routed(connection, seqs)
         except RPCError as error:
             await self._later(seqs[0], f"Temporal answered {error.status.name}", error)
-        except DATABASE:
+            return False
+        except (DBAPIError, OSError):
             raise
         except StillStarting as error:
             await self._later(seqs[0], str(error), error)
+            return False
         except Exception as error:
+            if not seqs:
+                raise
             if len(seqs) > 1:
                 # One of them cannot be routed; those before it can.
-                await self.route(user_id, seqs[:1])
-            else:
-                await self._later(seqs[0], f"{type(error).__name__} in a journey's condition", error)
+                await self.route(user_id, 1)
+                return True
+            await self._later(seqs[0], f"{type(error).__name__} in a journey's condition", error)
+            return False
+        return len(seqs) >= BATCH
 
     async def _later(self, seq: int, problem: str, error: Exception) -> None:
         log.warning(
@@ -151,10 +170,14 @@ class Relay:
         async with self._database.write() as connection:
             await set_aside(connection, seq, datetime.now(UTC), problem)
 
-    async def _decide(self, user_id: str, seqs: Sequence[int]) -> list[Action]:
+    async def _decide(self, user_id: str, seqs: list[int], most: int | None) -> list[Action]:
+        """One transaction: what the person's next events, whose places go into `seqs`, are to cause."""
         async with self._database.write() as connection:
             now = datetime.now(UTC)
             person = (await lock_people(self._database, connection, [user_id], now))[user_id]
+            seqs += await routes_of(connection, user_id, now, most or BATCH)
+            if not seqs:
+                return []
             actions = await self._router.route(connection, person, await read_events(connection, seqs), now)
             if not actions:
                 await routed(connection, seqs)

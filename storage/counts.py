@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .runs import Place
@@ -44,11 +44,13 @@ async def message_piles(connection: AsyncConnection) -> list[Pile]:
     return [Pile(row.journey, row.channel or "", row.status, row.reason or "", row.messages) for row in rows]
 
 
-async def held_messages(connection: AsyncConnection, place: Place) -> dict[str, str]:
-    """Messages of this place that wait for their time, by send key, with the reason."""
-    mine = and_(sends.c.user_id == place.user_id, sends.c.journey == place.journey, sends.c.key == place.key)
-    rows = await connection.execute(select(sends.c.send_key, sends.c.reason).where(mine, sends.c.status == "held"))
-    return {row.send_key: row.reason or "" for row in rows}
+async def held_messages(connection: AsyncConnection, place: Place | None = None) -> dict[str, str]:
+    """Messages that wait for their time, here or anywhere, or whose journey ended meanwhile: send key and reason."""
+    query = select(sends.c.send_key, sends.c.reason).where(sends.c.status == "held")
+    if place is not None:
+        mine = (sends.c.user_id == place.user_id, sends.c.journey == place.journey, sends.c.key == place.key)
+        query = query.where(*mine)
+    return {row.send_key: row.reason or "" for row in await connection.execute(query)}
 
 
 async def latencies(connection: AsyncConnection, since: datetime) -> list[timedelta]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Row, and_, bindparam, delete, exists, func, or_, select, update
+from sqlalchemy import Row, and_, bindparam, delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .database import Database
@@ -82,6 +82,20 @@ DROP_TOUCHES = (
     update(entries)
     .where(_here(entries), entries.c.state == "waiting", entries.c.seq <= bindparam("up_to"))
     .values(state="dropped", reason="taken in by the run before")
+)
+HELD = routing.alias()
+UNROUTED = (
+    select(routing.c.user_id)
+    .where(~exists().where(HELD.c.user_id == routing.c.user_id, HELD.c.not_before > bindparam("now")))
+    .group_by(routing.c.user_id)
+    .order_by(func.min(routing.c.seq))
+    .limit(bindparam("most"))
+)
+ROUTES_OF = (
+    select(routing.c.seq, routing.c.not_before)
+    .where(routing.c.user_id == bindparam("user"))
+    .order_by(routing.c.seq)
+    .limit(bindparam("most"))
 )
 ROUTED = delete(routing).where(routing.c.seq.in_(bindparam("seqs", expanding=True)))
 LAST_SEQ = select(func.max(events.c.seq)).where(events.c.user_id == bindparam("user"))
@@ -187,27 +201,18 @@ async def ending_runs(connection: AsyncConnection, limit: int) -> list[OpenRun]:
     return [_run(row) for row in await connection.execute(query)]
 
 
-async def unrouted(connection: AsyncConnection, now: datetime, people: int, each: int = 100) -> dict[str, list[int]]:
-    """The next people with events to route, longest waiting first, each with up to `each` events in order of acceptance."""
-    ready = or_(routing.c.not_before.is_(None), routing.c.not_before <= now)
-    held = routing.alias()
-    blocked = exists().where(held.c.user_id == routing.c.user_id, held.c.not_before > now)
-    heads = (
-        select(routing.c.user_id)
-        .where(ready, ~blocked)
-        .group_by(routing.c.user_id)
-        .order_by(func.min(routing.c.seq))
-        .limit(people)
-    )
-    users = [row.user_id for row in await connection.execute(heads)]
-    found: dict[str, list[int]] = {user_id: [] for user_id in users}
-    rows = await connection.execute(
-        select(routing.c.seq, routing.c.user_id).where(routing.c.user_id.in_(users)).order_by(routing.c.seq)
-    )
-    for row in rows:
-        if len(found[row.user_id]) < each:
-            found[row.user_id].append(row.seq)
-    return found
+async def unrouted(connection: AsyncConnection, now: datetime, limit: int) -> list[str]:
+    """People with events that may be routed now, longest waiting first, at most `limit`."""
+    rows = await connection.execute(UNROUTED, {"now": now, "most": limit})
+    return [row.user_id for row in rows]
+
+
+async def routes_of(connection: AsyncConnection, user_id: str, now: datetime, most: int) -> list[int]:
+    """The places of this person's next unrouted events in order of acceptance; none while the first is held back."""
+    rows = (await connection.execute(ROUTES_OF, {"user": user_id, "most": most})).all()
+    if rows and rows[0].not_before is not None and rows[0].not_before > now:
+        return []
+    return [row.seq for row in rows]
 
 
 async def routed(connection: AsyncConnection, seqs: Iterable[int]) -> None:

@@ -57,7 +57,7 @@ class Asked:
 
 
 class Run:
-    """One run of a workflow class; `now` is its clock, and moves only when told to."""
+    """One run of a workflow class; `now` is its clock, and moves only when told to. Made where an event loop runs."""
 
     def __init__(
         self,

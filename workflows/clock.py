@@ -56,9 +56,12 @@ def moment_of(value: date | datetime | str | None, zone: ZoneInfo) -> datetime |
             value = date.fromisoformat(value) if len(value) == 10 else datetime.fromisoformat(value)
         except ValueError:
             return None
-    if isinstance(value, datetime):
-        return at_local(value.date(), value.time(), zone) if value.tzinfo is None else value.astimezone(UTC)
-    return None if value is None else at_local(value, time(0), zone)
+    try:
+        if isinstance(value, datetime):
+            return at_local(value.date(), value.time(), zone) if value.tzinfo is None else value.astimezone(UTC)
+        return None if value is None else at_local(value, time(0), zone)
+    except OverflowError:  # the first or last day of the calendar, on the other side of UTC
+        return None
 
 
 def spoken(duration: timedelta) -> str:

@@ -45,8 +45,10 @@ class Story:
         parts = [f"### {title}"]
         if self.awaiting:
             parts.append(f"**Now:** {self.awaiting}")
-        parts += [f"- {line}" for line in self.lines]
-        return "\n\n".join(parts[:2]) + "\n" + "\n".join(parts[2:])
+        if self.lines:
+            parts.append("\n".join(f"- {line}" for line in self.lines))
+        # Without the empty line between them, a list is no list to the web UI.
+        return "\n\n".join(parts)
 
     def carried(self) -> dict[str, Any]:
         """What the next run needs to go on telling."""

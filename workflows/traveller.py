@@ -250,11 +250,12 @@ class Traveller:
             raise Ended(answer.reason)
         if not self.begun:
             self.begun = True
-            self.tell("began")
+            quiet = self._journey.quiet if self._journey else None
+            self.tell(f"began, after {clock.spoken(quiet)} of quiet" if quiet else "began")
         return answer
 
     async def _activity(self, name: str, step: str, request: Pass | SendRequest, result: type[Any]) -> Any:
-        number = f" #{self._steps[step]}" if name == SEND else ""
+        again = f" #{self._steps[step]}" if name == SEND and self._steps[step] > 1 else ""
         handle = workflow.start_activity(
             name,
             request.model_dump(mode="json", exclude_defaults=True),
@@ -263,7 +264,7 @@ class Traveller:
             start_to_close_timeout=timedelta(seconds=30),
             schedule_to_close_timeout=timedelta(days=3),
             retry_policy=RETRIES,
-            summary=f"{step}{number}",
+            summary=f"{step.replace('|', ' or ')}{again}",
         )
         try:
             return await asyncio.shield(handle)
@@ -293,7 +294,9 @@ class Traveller:
                     return False
                 if (left := instant - workflow.now()) <= timedelta(0):
                     break
-                self._story.awaiting = f"{words} ({clock.shown(instant, self.zone)})"
+                moment = clock.shown(instant, self.zone)
+                when = moment if words.startswith("until") else f"until {moment}"
+                self._story.awaiting = words if moment in words else f"{words} ({when})"
                 self._show()
                 if self._is_long():
                     raise ContinueLater

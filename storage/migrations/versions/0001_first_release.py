@@ -30,7 +30,7 @@ def upgrade() -> None:
         sa.Column("currency", sa.String(length=3), nullable=True),
         sa.Column("touched_at", Moment(timezone=True), nullable=False),
         sa.Column("closed_at", Moment(timezone=True), nullable=True),
-        sa.Column("current", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("current", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.PrimaryKeyConstraint("user_id", "cart_id"),
     )
     op.create_table(

@@ -13,4 +13,4 @@ async def listener(user: User, file: FileDownloaded) -> None:
     count = 0
     while await user.wait_for(VideoPlaybackCompleted, within=days(1)):
         count += 1
-    await user.send(email("onboarding/welcome", link=f"/seen-{count}-videos"))
+    await user.send(email("onboarding/welcome", link=f"https://shop.example.com/seen-{count}-videos"))

@@ -22,7 +22,9 @@ def person(**traits: Any) -> Person:
     return somebody
 
 
-def order(value: str, *, at: datetime = NOW, currency: str = "EUR", products: tuple[Product, ...] = ()) -> OrderCompleted:
+def order(
+    value: str, *, at: datetime = NOW, currency: str = "EUR", products: tuple[Product, ...] = ()
+) -> OrderCompleted:
     return OrderCompleted(event_id="o", occurred_at=at, value=Decimal(value), currency=currency, products=products)
 
 
