@@ -75,9 +75,9 @@ class Shop:
         """All acts in order."""
         await self._act("The day: people sign up, browse, fill carts, buy", self._day())
         await self._until("An hour later: first cart reminders", timedelta(minutes=90))
-        await self._act("Some come back and buy", self._do(Visitor.orders, "returner"))
+        await self._act("Some come back and buy", self._each("returner", Visitor.orders))
         await self._until("Eight days later: tips, thanks, last calls", timedelta(days=8))
-        await self._act("Some give back what they bought", self._do(Visitor.gives_back, "refunder"))
+        await self._act("Some give back what they bought", self._each("refunder", Visitor.gives_back))
         await self._until("Thirty-one days later: those who stayed away", timedelta(days=31))
         await self._act("Some return", self._return())
         await self._until("Forty days later: the last word", timedelta(days=40))
@@ -96,17 +96,16 @@ class Shop:
         if visitor.unsubscribes_from:
             await asyncio.to_thread(_unsubscribe, self._service.settings, visitor.id, visitor.unsubscribes_from)
 
-    async def _do(self, what: Callable[[Visitor], None], role: str) -> AsyncIterator[None]:
+    async def _each(self, role: str, does: Callable[[Visitor], None]) -> AsyncIterator[None]:
         for visitor in self._role(role):
-            what(visitor)
+            does(visitor)
+            await asyncio.sleep(1 / ARRIVALS)
             yield
 
     async def _return(self) -> AsyncIterator[None]:
-        for visitor in self._role("looker"):
-            visitor.browses()
+        async for _ in self._each("looker", Visitor.browses):
             yield
-        for visitor in self._role("buyer"):
-            visitor.orders(2)
+        async for _ in self._each("buyer", lambda visitor: visitor.orders(2)):
             yield
 
     def _role(self, role: str) -> list[Visitor]:

@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     reply_to: str = ""
     shop_name: str = "Northwind Outfitters"
     shop_url: str = "https://shop.example.com"
-    postal_address: str = "Northwind Outfitters, Example Street 1, 10115 Berlin, Germany"
+    postal_address: str = "Example Street 1, 10115 Berlin, Germany"
 
     @classmethod
     def read(cls) -> Settings:

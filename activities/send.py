@@ -125,7 +125,8 @@ class Sender:
             if (settled := await self._settled(connection, lines, now)) is not None:
                 return settled
             if (ended := await self._guard.admit(connection, journey, walk, person, now.journey)) is not None:
-                return ended
+                # A provider's refusal that came before the goal stays what became of this message.
+                return _answer(lines[-1]) if lines and all(line.status == "refused" for line in lines) else ended
             refused = {line.channel for line in lines if line.status == "refused"}
             choice = await self._guard.choose(connection, request, person, self._details, refused, now.journey)
             if isinstance(choice, str):

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 
 from temporalio import activity, workflow
 from temporalio.client import Client
 from temporalio.worker import Worker
+
+from tests.servers import wait_until
 
 QUEUE = "bare"
 called: dict[str, float] = {}
@@ -69,9 +73,7 @@ async def latencies(client: Client, rate: float, seconds: float) -> list[float]:
         await client.start_workflow(AtOnce.run, name, id=name, task_queue=QUEUE)
 
     await paced([one(_name()) for _ in range(round(rate * seconds))], rate)
-    deadline = time.monotonic() + 30
-    while any(name not in called for name in began) and time.monotonic() < deadline:
-        await asyncio.sleep(0.05)
+    await until(lambda: all(name in called for name in began), 30)
     return [called.get(name, time.monotonic()) - start for name, start in began.items()]
 
 
@@ -83,6 +85,12 @@ async def paced(calls: list[object], rate: float) -> None:
         await asyncio.sleep(max(began + place / rate - loop.time(), 0))
         tasks.append(asyncio.ensure_future(call))  # type: ignore[call-overload]
     await asyncio.gather(*tasks)
+
+
+async def until(condition: Callable[[], object], seconds: float) -> None:
+    """Look every 50 ms whether it is so, for at most that long; what has not come by then shows in the figures."""
+    with suppress(AssertionError):
+        await wait_until(condition, seconds)
 
 
 def _name() -> str:

@@ -34,3 +34,13 @@ class Cpu:
 
     def _now(self) -> dict[str, float]:
         return {name: sum(psutil.Process(pid).cpu_times()[:2]) for name, pid in self.pids.items()}
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A figure that must hold."""
+
+    name: str
+    shown: str
+    limit: str
+    holds: bool

@@ -17,7 +17,7 @@ from temporalio.client import Client
 
 from benchmarks import bare
 from benchmarks.figures import percentile
-from tests.doubles.sendgrid import SendGridDouble
+from tests.doubles.sendgrid import Call, SendGridDouble
 from tests.servers import free_port, wait_until
 
 SECONDS = 12
@@ -95,10 +95,8 @@ async def latencies(stack: Stack, rate: float, seconds: float = SECONDS) -> list
             answer.raise_for_status()
 
         await bare.paced([one(user) for user in users], rate)
-    deadline = time.monotonic() + 30
-    while len(stack.double.calls) < len(sent) and time.monotonic() < deadline:
-        await asyncio.sleep(0.05)
-    called = {call.body["personalizations"][0]["to"][0]["email"]: call.monotonic for call in stack.double.calls}
+    await bare.until(lambda: len(stack.double.calls) >= len(sent), 30)
+    called = {_recipient(call): call.monotonic for call in stack.double.calls}
     return [called.get(address, time.monotonic()) - moment for address, moment in sent.items()]
 
 
@@ -121,6 +119,11 @@ async def highest_bare(client: Client) -> float:
                 break
             best = rate
     return best
+
+
+def _recipient(call: Call) -> str:
+    assert call.body is not None, "the double was told to keep bodies"
+    return str(call.body["personalizations"][0]["to"][0]["email"])
 
 
 async def _healthy(http: httpx.AsyncClient, front_door: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from dataclasses import dataclass
@@ -55,8 +54,7 @@ async def ours(client: Client, settings: Settings, server_pid: int, number: int)
             await service.acceptor.accept([_cart(user, now) for user in people])
             cpu, began = Cpu({"server": server_pid, "worker": os.getpid()}), time.monotonic()
             async with Relay(database, client, catalogue, task_queue=settings.task_queue):
-                while await _settled(database, f"bench-{number}-") < COUNT:
-                    await asyncio.sleep(0.02)
+                await bare.until(lambda: _all_settled(database, f"bench-{number}-"), 60)
             took, used = time.monotonic() - began, cpu.used()
         return Round(COUNT / took, used["server"] / COUNT, used["worker"] / COUNT)
     finally:
@@ -72,10 +70,10 @@ async def yardstick(client: Client, server_pid: int) -> Round:
     return Round(COUNT / took, used["server"] / COUNT, used["worker"] / COUNT)
 
 
-async def _settled(database: Database, prefix: str) -> int:
+async def _all_settled(database: Database, prefix: str) -> bool:
     query = select(func.count()).where(sends.c.user_id.startswith(prefix), sends.c.status == "accepted")
     async with database.read() as connection:
-        return (await connection.execute(query)).scalar() or 0
+        return bool((await connection.execute(query)).scalar() == COUNT)
 
 
 def _identified(user: str, now: datetime) -> Incoming:

@@ -115,7 +115,7 @@ class Relay:
         try:
             async with self._database.read() as connection:
                 return await unrouted(connection, datetime.now(UTC), AT_A_LOOK)
-        except (DBAPIError, OSError) as error:
+        except DATABASE as error:
             log.warning("the database cannot be read; trying again", error=type(error).__name__)
             return []
 
@@ -123,8 +123,9 @@ class Relay:
         try:
             while await self.route(user_id):
                 pass
-        except (DBAPIError, OSError) as error:
-            log.warning("the database did not answer; the events stay and are tried again", error=type(error).__name__)
+        except Exception as error:
+            # Whatever it was: one person's trouble must not stop the relay, and at the next look it is tried again.
+            log.warning("a person's events could not be routed; they stay and are tried again", error=type(error).__name__)
         finally:
             self._busy.discard(user_id)
             slots.release()
@@ -145,7 +146,7 @@ class Relay:
         except RPCError as error:
             await self._later(seqs[0], f"Temporal answered {error.status.name}", error)
             return False
-        except (DBAPIError, OSError):
+        except DATABASE:
             raise
         except StillStarting as error:
             await self._later(seqs[0], str(error), error)

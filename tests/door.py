@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import Row, Table, select
 
@@ -25,6 +26,11 @@ from workflows.catalogue import Catalogue
 
 PEER = "203.0.113.77"
 NUMBERS = itertools.count(1)
+
+
+def somebody() -> str:
+    """A user id that no other test has used: all tests of a worker share one Temporal server."""
+    return f"u-{uuid4().hex[:12]}"
 
 
 class Counting(Acceptor):

@@ -11,8 +11,8 @@ from typing import Any
 from uuid import uuid4
 
 from temporalio.api.common.v1 import Payload, Payloads
-from temporalio.api.failure.v1 import Failure
-from temporalio.bridge.proto.activity_result import ActivityResolution, Success
+from temporalio.api.failure.v1 import CanceledFailureInfo, Failure
+from temporalio.bridge.proto.activity_result import ActivityResolution, Cancellation, Success
 from temporalio.bridge.proto.workflow_activation import (
     CancelWorkflow,
     DoUpdate,
@@ -54,6 +54,8 @@ class Asked:
     name: str
     argument: dict[str, Any]
     due: datetime
+    is_under_way: bool = False
+    is_cancelled: bool = False
 
 
 class Run:
@@ -111,6 +113,13 @@ class Run:
         resolution = ActivityResolution(completed=Success(result=_payload(result)))
         self.activate(Job(resolve_activity=ResolveActivity(seq=seq, result=resolution)))
 
+    def give_up(self, seq: int) -> None:
+        """An activity that was cancelled between two attempts."""
+        del self.activities[seq]
+        cancelled = Failure(message="cancelled", canceled_failure_info=CanceledFailureInfo())
+        resolution = ActivityResolution(cancelled=Cancellation(failure=cancelled))
+        self.activate(Job(resolve_activity=ResolveActivity(seq=seq, result=resolution)))
+
     def cancel(self, reason: str) -> None:
         """The server hands over a cancel request; nothing happens to a run that has closed."""
         if not self.is_closed:
@@ -142,6 +151,8 @@ class Run:
             raise WorkflowTaskFailed(completion.failed.failure.message)
         for command in completion.successful.commands:
             self._take(command)
+        for seq in [seq for seq, asked in self.activities.items() if asked.is_cancelled and not asked.is_under_way]:
+            self.give_up(seq)
         if self.is_closed:
             self.evict()
 
@@ -163,6 +174,8 @@ class Run:
             case "schedule_activity":
                 asked = command.schedule_activity
                 self.activities[asked.seq] = Asked(asked.activity_type, _value(asked.arguments[0]), self.now)
+            case "request_cancel_activity":
+                self.activities[command.request_cancel_activity.seq].is_cancelled = True
             case "complete_workflow_execution":
                 self.result = _value(command.complete_workflow_execution.result)
             case "continue_as_new_workflow_execution":
@@ -188,10 +201,14 @@ async def perform(sender: Sender, run: Run, seq: int) -> None:
     run.now = max(run.now, asked.due)
     environment = ActivityEnvironment()
     environment.info = replace(environment.info, started_time=run.now)
+    asked.is_under_way = True
     try:
         result = await environment.run(functions[asked.name], asked.argument)
     except ApplicationError as error:
+        asked.is_under_way = False
         asked.due = run.now + (error.next_retry_delay or timedelta(seconds=1))
+        if asked.is_cancelled:
+            run.give_up(seq)
         return
     if seq in run.activities:
         run.resolve(seq, result)

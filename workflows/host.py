@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -17,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from .definition import Journey, journey_of
     from .inbox import Inbox
     from .input import Carried, JourneyInput
+    from .library import journey_module
     from .story import Story
     from .traveller import ContinueLater, Ended, NotQuiet, Traveller
 
@@ -41,9 +41,8 @@ class Host:
     async def run(self, args: Sequence[RawValue]) -> dict[str, Any]:
         if (reason := workflow.cancellation_reason()) is not None:
             return self._account(self._in_words(reason))
-        self._journey = journey_of(
-            importlib.import_module(f"journeys.{workflow.info().workflow_type}"), workflow.info().workflow_type
-        )
+        name = workflow.info().workflow_type
+        self._journey = journey_of(journey_module(name), name)
         traveller = self._traveller = Traveller(self._journey, self._input, self._inbox, self._story)
         self._notice(self._inbox.waiting)
         if self._ended is not None:

@@ -68,11 +68,13 @@ class Answer(Fact):
 def requested(message: Message | FirstOf) -> tuple[MessageRequest, ...]:
     """The messages of a send, in order of preference."""
     each = message.messages if isinstance(message, FirstOf) else (message,)
+    # Several channels mostly tell of the same cart, and a run that waits holds what it asked for.
+    plain = {id(value): _plain(value) for one in each for value in one.data.values() if value is not None}
     return tuple(
         MessageRequest(
             channel=one.channel,
             template=one.template,
-            data={name: _plain(value) for name, value in one.data.items() if value is not None},
+            data={name: plain[id(value)] for name, value in one.data.items() if value is not None},
             unless=tuple(sorted(name for kind in one.unless for name in kind.kinds())),
         )
         for one in each

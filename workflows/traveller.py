@@ -28,6 +28,8 @@ from .user import Dated, Outcome, Profile, Unusable, Weekday
 EVENTS_BEFORE_CONTINUING = 4_000
 PATIENCE = timedelta(minutes=15)
 """How long an `unknown` message waits for its provider's word before it is settled by its policy."""
+GIVE_UP = timedelta(days=3)
+"""How long a message is offered to a provider that cannot be reached."""
 RETRIES = RetryPolicy(
     initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(minutes=5)
 )
@@ -191,7 +193,10 @@ class Traveller:
             return Outcome.model_validate(record["outcome"])
         doubted = False
         while True:
-            answer = await self._call(SEND, step, self._request(step, messages))
+            try:
+                answer = await self._call(SEND, step, self._request(step, messages))
+            except ActivityError:
+                answer = Answer(status="refused", reason=f"no provider took it for {clock.spoken(GIVE_UP)}")
             if answer.status == "held" and answer.until is not None:
                 until, self.zone = answer.until, clock.zone_of(answer.zone or self.zone.key)
                 self.tell(f"{step} held until {clock.shown(until, self.zone)}: {answer.reason}")
@@ -211,14 +216,14 @@ class Traveller:
         await self._begun()
         if (record := self._answered("profile")) is not None:
             return Profile.model_validate(record["profile"])
-        found = await self._activity(PROFILE, "profile", self._pass(), dict)
+        found = await self._activity(PROFILE, "profile", _plain(self._pass()), dict)
         self._answer(profile=found)
         return Profile.model_validate(found)
 
     async def begin(self) -> None:
         """Have the quiet condition judged, if no verb has done it."""
         if not self.begun:
-            await self._call(BEGIN, "begin", self._pass())
+            await self._call(BEGIN, "begin", _plain(self._pass()))
 
     # ── how they are done ──
 
@@ -238,10 +243,10 @@ class Traveller:
             quiet=not self.begun,
         )
 
-    def _request(self, step: str, messages: tuple[MessageRequest, ...]) -> SendRequest:
-        return SendRequest(walk=self._pass(), step=step, occurrence=self._steps[step], messages=messages)
+    def _request(self, step: str, messages: tuple[MessageRequest, ...]) -> dict[str, Any]:
+        return _plain(SendRequest(walk=self._pass(), step=step, occurrence=self._steps[step], messages=messages))
 
-    async def _call(self, activity: str, step: str, request: Pass | SendRequest) -> Answer:
+    async def _call(self, activity: str, step: str, request: dict[str, Any]) -> Answer:
         answer = Answer.model_validate(await self._activity(activity, step, request, dict))
         if answer.status == "not_quiet" and answer.event is not None and answer.until is not None:
             self.tell("the person was active again; the quiet begins anew")
@@ -254,22 +259,24 @@ class Traveller:
             self.tell(f"began, after {clock.spoken(quiet)} of quiet" if quiet else "began")
         return answer
 
-    async def _activity(self, name: str, step: str, request: Pass | SendRequest, result: type[Any]) -> Any:
+    async def _activity(self, name: str, step: str, request: dict[str, Any], result: type[Any]) -> Any:
         again = f" #{self._steps[step]}" if name == SEND and self._steps[step] > 1 else ""
         handle = workflow.start_activity(
             name,
-            request.model_dump(mode="json", exclude_defaults=True),
+            request,
             result_type=result,
-            activity_id=None,
             start_to_close_timeout=timedelta(seconds=30),
-            schedule_to_close_timeout=timedelta(days=3),
+            schedule_to_close_timeout=GIVE_UP if name == SEND else None,
             retry_policy=RETRIES,
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             summary=f"{step.replace('|', ' or ')}{again}",
         )
         try:
             return await asyncio.shield(handle)
         except asyncio.CancelledError:
-            # What is under way may already be with the provider: its outcome is recorded before the run ends.
+            # An attempt under way may already be with the provider: its outcome is recorded before the run ends.
+            # One that only waits for its next try is called off.
+            handle.cancel()
             if name == SEND:
                 await self._record_late(handle, step)
             raise
@@ -277,7 +284,7 @@ class Traveller:
     async def _record_late(self, handle: workflow.ActivityHandle[Any], step: str) -> None:
         try:
             answer = Answer.model_validate(await handle)
-        except ActivityError:
+        except (ActivityError, asyncio.CancelledError):
             return
         if answer.status not in ("held", "not_quiet", "ended", "begun"):
             self._record(step, Outcome(status=_final(answer), channel=answer.channel, reason=answer.reason))
@@ -385,3 +392,8 @@ def _final(answer: Answer) -> Any:
 
 def _at(moment: datetime) -> Callable[[], datetime]:
     return lambda: moment
+
+
+def _plain(request: Pass | SendRequest) -> dict[str, Any]:
+    """The JSON alone, so that a run which waits for an activity does not hold the same twice."""
+    return request.model_dump(mode="json", exclude_defaults=True)

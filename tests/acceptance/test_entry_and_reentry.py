@@ -58,14 +58,18 @@ async def test_again_after_thirty_days(stage: Stage, user: str) -> None:
         await asyncio.gather(stage.take(first), other.accept([second]))
         await stage.routed()
     assert len(await entered(stage, user, "cart_abandonment")) == 2
-    await stage.wake("cart_abandonment", user, "c")
-    if (await stage.sends(user))[-1].template == "cart/last_call":
-        await stage.wake("cart_abandonment", user, "c")
-    assert kinds(await stage.sent(user, 3)) == [
-        "email cart/still_here",
-        "email cart/last_call",
-        "email cart/still_here",
-    ]
+
+    async def third_mail() -> bool:
+        # The second event is a touch: the run may sleep on once more before it speaks.
+        if len(await stage.sends(user)) == 3:
+            return True
+        await stage.timelapse.wake(stage.handle("cart_abandonment", user, "c"))
+        return False
+
+    await wait_until(third_mail, 20)
+    lines = sorted(await stage.sends(user), key=lambda line: line.machine_at)
+    assert kinds(lines) == ["email cart/still_here", "email cart/last_call", "email cart/still_here"]
+    assert len({line.send_key for line in lines}) == 3
 
 
 async def test_always(stage: Stage, user: str) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy import select
 from stack import TemporalServer
 from storage.people import read_person
 from storage.tables import events
+from tests.door import somebody
 from tests.integration.test_front_door import Visitor, visiting
 from tests.servers import wait_until
 
@@ -32,7 +33,7 @@ async def visitor(temporal: TemporalServer, tmp_path: Path) -> AsyncIterator[Vis
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
 async def test_the_real_client(visitor: Visitor, packed: bool, caplog: pytest.LogCaptureFixture) -> None:
     """Everything that segment-analytics-python sends in its batches, gzipped or not, arrives once and in order."""
-    failures: list[Any] = []
+    user, failures = somebody(), list[Any]()
     client = analytics.Client(
         "wk",
         host=f"http://127.0.0.1:{visitor.stage.settings.port}",
@@ -43,11 +44,11 @@ async def test_the_real_client(visitor: Visitor, packed: bool, caplog: pytest.Lo
     )
     happened = datetime.now(UTC) - timedelta(hours=3)
     with caplog.at_level(logging.WARNING, logger="segment"):
-        client.identify("u-1", {"email": "ada@example.com", "firstName": "Ada"})
-        client.page("u-1", "Docs", "Start", {"path": "/start"})
-        client.screen("u-1", "App", "Home")
+        client.identify(user, {"email": "ada@example.com", "firstName": "Ada"})
+        client.page(user, "Docs", "Start", {"path": "/start"})
+        client.screen(user, "App", "Home")
         for number in range(COUNT):
-            client.track("u-1", "File Downloaded", {"file_name": f"{number}.pdf"}, timestamp=happened)
+            client.track(user, "File Downloaded", {"file_name": f"{number}.pdf"}, timestamp=happened)
         await asyncio.to_thread(client.flush)
         await asyncio.to_thread(client.join)
     assert failures == []
@@ -55,7 +56,7 @@ async def test_the_real_client(visitor: Visitor, packed: bool, caplog: pytest.Lo
     assert len(await visitor.stored()) == COUNT + 3
     async with visitor.stage.database.read() as connection:
         rows = (await connection.execute(select(events).order_by(events.c.seq))).all()
-        person = await read_person(connection, "u-1")
+        person = await read_person(connection, user)
     assert [row.name for row in rows[:3]] == ["Identified", "Page Viewed", "Screen Viewed"]
     assert [row.properties["file_name"] for row in rows[3:]] == [f"{number}.pdf" for number in range(COUNT)]
     assert rows[1].properties["path"] == "/start"

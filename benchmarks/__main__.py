@@ -1,0 +1,114 @@
+"""`make bench`: takes every figure beside its yardstick, and says which bounds hold; exit code 1 if one does not."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import uvloop
+from rich.console import Console
+from rich.table import Table
+from temporalio.client import Client
+
+from benchmarks import latency, throughput
+from benchmarks.figures import Bound, median, percentile
+from connect import connect
+from stack import TemporalServer
+from tests.servers import free_port
+
+sys.path.append(str(Path(__file__).parent))  # its folder `journeys` joins the project's
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+out = Console(stderr=True)
+
+
+@app.command()
+def bench(
+    rounds: Annotated[int, typer.Option(min=1, help="Turns of ours and of the yardstick.")] = 3,
+    only: Annotated[str, typer.Option(help="throughput or latency; both if empty.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print all figures as one JSON object.")] = False,
+) -> None:
+    """Measure whole journeys a second, and the time from a request to the provider's call."""
+    found: list[Bound] = []
+    figures: dict[str, Any] = {}
+    if only in ("", "throughput"):
+        found += uvloop.run(journeys(rounds, figures))
+    if only in ("", "latency"):
+        found += uvloop.run(requests(rounds, figures))
+    table = Table("figure", "measured", "bound", "holds")
+    for bound in found:
+        table.add_row(bound.name, bound.shown, bound.limit, "yes" if bound.holds else "[red]no[/red]")
+    out.print(table)
+    if as_json:
+        sys.stdout.write(json.dumps(figures) + "\n")
+    raise typer.Exit(0 if all(bound.holds for bound in found) else 1)
+
+
+async def journeys(rounds: int, figures: dict[str, Any]) -> list[Bound]:
+    """Ours and the bare workflow turn by turn on one server, after one turn of each that is not counted."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = throughput.settings_for(Path(folder))
+        ours: list[throughput.Round] = []
+        bare: list[throughput.Round] = []
+        async with TemporalServer(Path(folder), port=free_port(), ui_port=free_port()) as server:
+            client = await connect(settings, embedded=server.address)
+            for number in range(rounds + 1):
+                out.print(f"journeys a second: turn {number} of {rounds}")
+                mine = await throughput.ours(client, settings, int(server.pid or 0), number)
+                theirs = await throughput.yardstick(client, int(server.pid or 0))
+                if number:
+                    ours.append(mine)
+                    bare.append(theirs)
+    ratio = median([mine.rate / theirs.rate for mine, theirs in zip(ours, bare, strict=True)])
+    figures["throughput"] = {
+        "ours": [vars(each) for each in ours],
+        "bare": [vars(each) for each in bare],
+        "ratio": ratio,
+    }
+    for name, turns in (("ours", ours), ("bare workflow", bare)):
+        rate, server_cpu, worker_cpu = (
+            median([getattr(turn, field) for turn in turns]) for field in ("rate", "server", "worker")
+        )
+        out.print(
+            f"{name}: {rate:.1f} journeys/s; CPU a journey: server {server_cpu * 1e3:.1f} ms, worker {worker_cpu * 1e3:.1f} ms"
+        )
+    return [Bound("whole journeys a second, ours / bare workflow", f"{ratio:.2f}", "≥ 1.0", ratio >= 1.0)]
+
+
+async def requests(rounds: int, figures: dict[str, Any]) -> list[Bound]:
+    """At set rates, then the highest that holds, beside that of the bare workflow on the same server."""
+    taken: dict[float, list[tuple[float, float]]] = {5: [], 20: [], 40: []}
+    with tempfile.TemporaryDirectory() as folder:
+        async with latency.shipped(Path(folder)) as stack:
+            await latency.latencies(stack, 5, 3)
+            for number in range(rounds):
+                for rate, figure in taken.items():
+                    out.print(f"request to provider call: {rate}/s, turn {number + 1} of {rounds}")
+                    seen = await latency.latencies(stack, rate)
+                    figure.append((percentile(seen, 0.5) * 1e3, percentile(seen, 0.99) * 1e3))
+            out.print("the highest rate with p99 below a second")
+            highest = await latency.highest(stack)
+            client = await Client.connect(stack.temporal)
+            bare = await latency.highest_bare(client)
+    medians = {
+        rate: (median([p50 for p50, _ in each]), median([p99 for _, p99 in each])) for rate, each in taken.items()
+    }
+    figures["latency_ms"] = {rate: {"p50": p50, "p99": p99} for rate, (p50, p99) in medians.items()}
+    figures["highest_rate"] = {"ours": highest, "bare": bare}
+    for rate, (p50, p99) in medians.items():
+        out.print(f"request to provider call at {rate}/s: p50 {p50:.0f} ms, p99 {p99:.0f} ms")
+    share = highest / bare if bare else 0.0
+    return [
+        Bound("p50 at 5/s", f"{medians[5][0]:.0f} ms", "< 50 ms", medians[5][0] < 50),
+        Bound("p99 at 20/s", f"{medians[20][1]:.0f} ms", "< 250 ms", medians[20][1] < 250),
+        Bound(
+            "highest rate with p99 < 1 s, ours / bare", f"{highest:.0f}/{bare:.0f} = {share:.2f}", "≥ 0.9", share >= 0.9
+        ),
+    ]
+
+
+if __name__ == "__main__":
+    app()
