@@ -23,7 +23,7 @@ async def connect(settings: Settings, *, embedded: str | None = None, **options:
     config.setdefault("target_host", f"{settings.host}:{settings.temporal_port}")
     try:
         return await asyncio.wait_for(Client.connect(**{**config, **options}), 10)
-    except (RPCError, RuntimeError, TimeoutError) as error:
+    except (RPCError, RuntimeError, TimeoutError, ValueError) as error:
         raise SettingsError(
             f"Temporal does not answer at {config['target_host']} ({type(error).__name__}). "
             "Start it with `python starter.py run`, or set TEMPORAL_ADDRESS to your cluster's."

@@ -45,7 +45,7 @@ class Service:
 async def opened(settings: Settings) -> AsyncIterator[Database]:
     """The database, with its tables, closed at the end."""
     if not settings.database:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        settings.home()
     database = Database(settings.database_url)
     try:
         await migrate(database)
@@ -96,10 +96,9 @@ async def everything(settings: Settings, *, time_skipping: bool = False) -> Asyn
     """The whole embedded stack: Temporal with its web UI, worker, relay and front door."""
     listening(settings.host, settings.port).close()
     catalogue = Catalogue.load()
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
     async with opened(settings) as database:
         server = TemporalServer(
-            settings.data_dir, port=settings.temporal_port, ui_port=settings.ui_port, time_skipping=time_skipping
+            settings.home(), port=settings.temporal_port, ui_port=settings.ui_port, time_skipping=time_skipping
         )
         async with server:
             client = await connect(settings, embedded=server.address)

@@ -93,7 +93,18 @@ class Settings(BaseSettings):
             quiet_hours=_window(self.quiet_hours),
             cap=Cap(self.cap, timedelta(days=7)) if self.cap else None,
             default_zone=self.default_zone,
+            dates=self.dates(),
         )
+
+    def home(self) -> Path:
+        """`data_dir`, made if it is not there; SettingsError where that cannot be."""
+        try:
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(
+                f"JOURNEYMAN_DATA_DIR: {self.data_dir} cannot be made ({error.strerror}); set it to a directory you may write."
+            ) from None
+        return self.data_dir
 
     def keys(self) -> frozenset[str]:
         """The write keys that are let in."""
@@ -108,16 +119,20 @@ class Settings(BaseSettings):
 
     def _kept(self, name: str) -> str:
         """A generated key, the same for every process that shares `data_dir`."""
-        path = self.data_dir / name
+        path = self.home() / name
+        fresh = path.with_name(f"{name}.{secrets.token_hex(8)}")
         try:
-            self.data_dir.mkdir(parents=True, exist_ok=True)
-            with path.open("x") as file:
-                path.chmod(0o600)
-                file.write(secrets.token_urlsafe(24))
+            if not path.exists():
+                fresh.touch(mode=0o600)
+                fresh.write_text(secrets.token_urlsafe(24))
+                # Whole or not at all: a process that starts at the same time must never read half a key.
+                path.hardlink_to(fresh)
         except FileExistsError:
             pass
         except OSError as error:
             raise SettingsError(f"JOURNEYMAN_DATA_DIR: {self.data_dir} cannot be written ({error.strerror}).") from None
+        finally:
+            fresh.unlink(missing_ok=True)
         return path.read_text()
 
 

@@ -102,6 +102,7 @@ async def run() -> None:
     """Work until SIGINT or SIGTERM."""
     settings = Settings.read()
     catalogue = Catalogue.load()
+    settings.home()
     database = Database(settings.database_url)
     try:
         await migrate(database)

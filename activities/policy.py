@@ -40,3 +40,5 @@ class Policy:
     active: timedelta = timedelta(minutes=5)
     """How long after the last event a person counts as still being there."""
     default_zone: str = "UTC"
+    dates: frozenset[str] = frozenset()
+    """Traits whose dates journeys may see."""

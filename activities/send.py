@@ -62,6 +62,7 @@ class Sender:
         self._templates = templates
         self._providers = providers
         self._guard = Guard(database, policy)
+        self._dates = policy.dates
         self._drafting = Drafting(templates, links)
 
     @activity.defn(name=SEND)
@@ -87,7 +88,7 @@ class Sender:
             person = await read_person(connection, walk.user) or Person(walk.user, now)
             closed = await self._guard.closed_channels(connection, walk.user)
         reach = self._guard.reach(person, now)
-        return person.profile(now, active="in_app" in reach, blocked=closed).model_dump(
+        return person.profile(now, active="in_app" in reach, blocked=closed, dates=self._dates).model_dump(
             mode="json", exclude_defaults=True
         )
 

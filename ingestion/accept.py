@@ -156,7 +156,9 @@ class Acceptor:
         for key in ("cart_id", "order_id"):
             if isinstance(properties.get(key), (str, int)):
                 properties[key] = self._opaque.user_id(str(properties[key]))
-        return replace(message, user_id=user_id, properties=properties)
+        # Some clients make the message id of the address; it is what entries and goals are known by in Temporal.
+        event_id = self._opaque.user_id(message.event_id)
+        return replace(message, event_id=event_id, user_id=user_id, properties=properties)
 
     def _context(self, message: Incoming, person: Person | None) -> Context:
         device = device_of(message.context, message.headers)

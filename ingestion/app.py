@@ -44,7 +44,7 @@ class FrontDoor:
     def __init__(self, acceptor: Acceptor, database: Database, write_keys: frozenset[str]) -> None:
         self._acceptor = acceptor
         self._database = database
-        self._write_keys = [key.encode() for key in write_keys]
+        self._write_keys = [key.encode() for key in write_keys if key]
 
     def app(self, *others: BaseRoute) -> Starlette:
         """The ASGI application; `others` are routes to serve beside the front door's own."""

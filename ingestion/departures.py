@@ -129,9 +129,10 @@ def described(journey: Journey[Event], event: Event, delay: timedelta) -> tuple[
     what = event.event_name
     if journey.quiet:
         what += f", then quiet for {spoken(journey.quiet)}"
-    wakes = f"wakes {shown(datetime.now(UTC) + delay, zone)}" if delay else "begins at once"
+    wakes = f"wakes {shown(datetime.now(UTC) + delay, zone)} at the earliest" if delay else "begins at once"
     goals = (
-        " or ".join(sorted(kind.event_name or kind.__name__ for kind in journey.ends_on)) or "nothing but its own end"
+        " or ".join(sorted(kind.event_name or f"any {kind.__name__.lower()}" for kind in journey.ends_on))
+        or "nothing but its own end"
     )
     details = (
         f"{journey.summary}\n\n- **Started by** {what}; {wakes}\n- **Ends on** {goals}\n"

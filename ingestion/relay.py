@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -90,6 +92,7 @@ class Relay:
         """Whether nothing is left to route and nobody waits for a run to close."""
         async with self._database.read() as connection:
             left = await backlog(connection) or await waiting_entries(connection, 1)
+            left = left or await stale_entries(connection, datetime.now(UTC), 1)
             return not left and not self._busy
 
     async def _run(self) -> None:
@@ -167,7 +170,9 @@ class Relay:
             "an event could not be routed; it and the person's later ones are tried again", seq=seq, problem=problem
         )
         if not isinstance(error, RPCError):
-            log.debug("the reason", exc_info=error)
+            # Where, and not the traceback: the logger would print every local with it, and with them who it was about.
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            log.warning("the reason", error=type(error).__name__, file=Path(frame.filename).name, line=frame.lineno)
         async with self._database.write() as connection:
             await set_aside(connection, seq, datetime.now(UTC), problem)
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 from events import Activity, Event, OrderCompleted, Product
 from messages import Channel
-from workflows.user import Profile
+from workflows.clock import moment_of
+from workflows.user import Dated, Profile
 
 from .segments import segments_of
 
@@ -112,8 +113,15 @@ class Person:
         ]
         return tuple(channel for channel, reachable in reach if reachable)
 
-    def profile(self, now: datetime, *, active: bool = False, blocked: frozenset[str] = frozenset()) -> Profile:
-        """What a journey may know: no name, no address, no token."""
+    def profile(
+        self,
+        now: datetime,
+        *,
+        active: bool = False,
+        blocked: frozenset[str] = frozenset(),
+        dates: frozenset[str] = frozenset(),
+    ) -> Profile:
+        """What a journey may know: no name, no address, no token; of the traits in `dates` only what is a date."""
         return Profile(
             user_id=self.user_id,
             language=self.language,
@@ -129,7 +137,13 @@ class Person:
             favourite_category=max(self.categories, key=lambda name: (self.categories[name], name), default=None),
             channels=tuple(channel for channel in self.channels(active=active) if channel not in blocked),
             segments=segments_of(self.orders, self.spent, self.last_seen_at, now),
+            dates=tuple(Dated(trait=trait, date=date) for trait in sorted(dates) if (date := self._date(trait))),
         )
+
+    def _date(self, trait: str) -> str | None:
+        """The date in that trait; None for any other text, which could be anything about the person."""
+        value = _text(self.traits.get(trait))
+        return value if value and moment_of(value, ZoneInfo("UTC")) else None
 
 
 def _text(value: object) -> str | None:

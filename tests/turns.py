@@ -12,6 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.database import Database
 
+MOST = 1_000
+
 
 class Turns:
     """Lets exactly one actor move at a time; `commits` counts the transactions that have been committed."""
@@ -40,12 +42,14 @@ class Turns:
 
     async def play(self) -> None:
         """Draw turns until every actor has left; an actor's error is raised."""
-        while True:
+        for _ in range(MOST):
             await asyncio.wait_for(self._still.wait(), 20)
             if not self._parked:
                 break
             self._move(1)
             self._parked.pop(self._random.randrange(len(self._parked))).set_result(None)
+        else:
+            raise AssertionError(f"not over after {MOST} turns")
         await asyncio.gather(*self._tasks)
 
     def _move(self, change: int) -> None:

@@ -16,7 +16,7 @@ from events import FileDownloaded
 from stack import TemporalServer
 from storage.ledger import kept
 from tests.servers import wait_until
-from tests.stage import Stage, kinds, staged
+from tests.stage import kinds, staged
 from workflows.inbox import written
 from workflows.input import JourneyInput
 

@@ -143,7 +143,9 @@ async def test_prolonged_quiet(metered: tuple[Stage, TemporalServer]) -> None:
 async def events_until_first_message(stage: Stage, journey: str, user: str, key: str = "") -> int:
     """History events up to the one that says what became of the first message, and the workflow task it wakes."""
     history = await stage.handle(journey, user, key).fetch_history()
-    counted = [event for event in history.events if "TimeSkipping" not in _kind(event) and "Options" not in _kind(event)]
+    counted = [
+        event for event in history.events if "TimeSkipping" not in _kind(event) and "Options" not in _kind(event)
+    ]
     place = next(place for place, event in enumerate(counted) if _kind(event) == "ActivityTaskCompleted")
     return place + 1 + 3
 

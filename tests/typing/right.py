@@ -40,7 +40,9 @@ async def every_verb(user: User, cart: CartUpdated) -> None:
     await user.until(date(2026, 12, 24), unusable="skip")
 
     near = user.near_store(km=10)
-    reminder: Message = email("last", store=near.store if near else None, on=user.device.kind, at=user.now().isoformat())
+    reminder: Message = email(
+        "last", store=near.store if near else None, on=user.device.kind, at=user.now().isoformat()
+    )
     await user.send(reminder)
 
 

@@ -16,7 +16,7 @@ async def wrong_entry_after_quiet(user: User, seen: ProductViewed) -> None:
     await user.send(email("welcome"))
 
 
-@journey(starts_on=SignedUp)  # error: type-var
+@journey(starts_on=SignedUp)  # error: arg-type
 def not_async(user: User, sign_up: SignedUp) -> None:
     return
 
@@ -61,7 +61,7 @@ async def mistakes_inside(user: User, cart: CartUpdated) -> None:
     await user.until(timedelta(hours=9))  # error: arg-type
     await user.until(None, unusable="never")  # error: arg-type
     await user.telephone("+1")  # error: attr-defined
-    cart.value = newer.value if newer else 0  # error: misc
+    cart.value = cart.value  # error: misc
     found = await user.wait_for(ProductViewed, OrderCompleted, within=days(2))
     if found:
         await user.send(email("seen", order=found.order_id))  # error: union-attr
