@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Annotated, Any
 
 import typer
 import uvloop
 from rich.console import Console
+from rich.markup import escape
 
 from errors import JourneymanError
 from settings import Settings
@@ -67,7 +68,7 @@ def emit(
     """Send one event to the front door."""
     from emit import send_event
 
-    _do(_say(send_event(Settings.read(), user, event, properties or [])))
+    _do(_say(lambda settings: send_event(settings, user, event, properties or [])))
 
 
 @app.command()
@@ -78,7 +79,7 @@ def identify(
     """Tell the front door who somebody is."""
     from emit import send_traits
 
-    _do(_say(send_traits(Settings.read(), user, traits or [])))
+    _do(_say(lambda settings: send_traits(settings, user, traits or [])))
 
 
 @app.command()
@@ -121,8 +122,8 @@ def demo(
     _do(work())
 
 
-async def _say(coroutine: Coroutine[Any, Any, str]) -> None:
-    out.print(await coroutine, highlight=False)
+async def _say(line: Callable[[Settings], Awaitable[str]]) -> None:
+    out.print(await line(Settings.read()), highlight=False, markup=False)
 
 
 def _addresses(settings: Settings) -> None:
@@ -137,7 +138,7 @@ def _do(coroutine: Coroutine[Any, Any, None]) -> None:
     try:
         uvloop.run(coroutine)
     except JourneymanError as error:
-        err.print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        err.print(f"[red]error:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
         code = 1
     except KeyboardInterrupt:
         code = 130

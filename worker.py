@@ -102,7 +102,8 @@ async def run() -> None:
     """Work until SIGINT or SIGTERM."""
     settings = Settings.read()
     catalogue = Catalogue.load()
-    settings.home()
+    if not settings.database:
+        settings.home()
     database = Database(settings.database_url)
     try:
         await migrate(database)

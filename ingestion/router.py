@@ -88,7 +88,9 @@ class Router:
             return []
         actions: list[Action] = []
         for run in [run for run in runs.values() if run.place.journey == journey.name]:
-            is_touch = run.begun_seq is None and journey.quiet is not None and event.event_name in journey.start_names
+            # What the journey has looked back on when it began was a touch, whenever it is routed.
+            is_early = run.begun_seq is None or event.seq <= run.begun_seq
+            is_touch = is_early and journey.quiet is not None and event.event_name in journey.start_names
             if run.entry_seq >= event.seq or is_touch or not journey.is_goal(event, run.place.key):
                 continue
             for entry in await entries_at(connection, run.place):

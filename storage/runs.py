@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Row, and_, bindparam, delete, exists, func, select, update
+from sqlalchemy import Row, and_, bindparam, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .database import Database
@@ -83,11 +83,11 @@ DROP_TOUCHES = (
     .where(_here(entries), entries.c.state == "waiting", entries.c.seq <= bindparam("up_to"))
     .values(state="dropped", reason="taken in by the run before")
 )
-HELD = routing.alias()
+HELD_UNTIL = func.max(routing.c.not_before)
 UNROUTED = (
     select(routing.c.user_id)
-    .where(~exists().where(HELD.c.user_id == routing.c.user_id, HELD.c.not_before > bindparam("now")))
     .group_by(routing.c.user_id)
+    .having(or_(HELD_UNTIL.is_(None), HELD_UNTIL <= bindparam("now")))
     .order_by(func.min(routing.c.seq))
     .limit(bindparam("most"))
 )

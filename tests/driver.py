@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from temporalio.api.common.v1 import Payload, Payloads
-from temporalio.api.failure.v1 import CanceledFailureInfo, Failure
+from temporalio.api.common.v1 import ActivityType, Payload, Payloads
+from temporalio.api.failure.v1 import ActivityFailureInfo, CanceledFailureInfo, Failure
 from temporalio.bridge.proto.activity_result import ActivityResolution, Cancellation, Success
 from temporalio.bridge.proto.workflow_activation import (
     CancelWorkflow,
-    DoUpdate,
     FireTimer,
     InitializeWorkflow,
     RemoveFromCache,
@@ -27,14 +26,10 @@ from temporalio.bridge.proto.workflow_activation import (
 from temporalio.bridge.proto.workflow_commands import WorkflowCommand
 from temporalio.common import Priority, TypedSearchAttributes
 from temporalio.converter import DataConverter
-from temporalio.exceptions import ApplicationError
-from temporalio.testing import ActivityEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, WorkflowInstanceDetails, WorkflowRunner
 from temporalio.workflow import Info, _Definition
 
-from activities.send import Sender
 from workflows.host import Host
-from workflows.requests import BEGIN, PROFILE, SEND
 
 Job = WorkflowActivationJob
 UNSANDBOXED = UnsandboxedWorkflowRunner()
@@ -115,31 +110,14 @@ class Run:
 
     def give_up(self, seq: int) -> None:
         """An activity that was cancelled between two attempts."""
-        del self.activities[seq]
-        cancelled = Failure(message="cancelled", canceled_failure_info=CanceledFailureInfo())
-        resolution = ActivityResolution(cancelled=Cancellation(failure=cancelled))
-        self.activate(Job(resolve_activity=ResolveActivity(seq=seq, result=resolution)))
-
-    def cancel(self, reason: str) -> None:
-        """The server hands over a cancel request; nothing happens to a run that has closed."""
-        if not self.is_closed:
-            self.activate(cancelled(reason))
-
-    def signal(self, events: Sequence[dict[str, Any]]) -> None:
-        """A signal `event`; nothing happens to a run that has closed."""
-        if not self.is_closed:
-            self.activate(signalled(events))
-
-    def update(self, name: str, *arguments: str) -> None:
-        """An update that was accepted."""
-        update = DoUpdate(
-            id="1",
-            protocol_instance_id="1",
-            name=name,
-            input=[_payload(each) for each in arguments],
-            run_validator=True,
+        asked = self.activities.pop(seq)
+        failure = Failure(
+            message="activity cancelled",
+            activity_failure_info=ActivityFailureInfo(activity_type=ActivityType(name=asked.name)),
+            cause=Failure(message="activity cancelled", canceled_failure_info=CanceledFailureInfo()),
         )
-        self.activate(Job(do_update=update))
+        resolution = ActivityResolution(cancelled=Cancellation(failure=failure))
+        self.activate(Job(resolve_activity=ResolveActivity(seq=seq, result=resolution)))
 
     def activate(self, *jobs: Job) -> None:
         """Hand jobs to the workflow and take note of its commands."""
@@ -188,44 +166,8 @@ class Run:
                     runner=self._runner,
                     first_run=self.first_run,
                 )
-            case "update_response":
-                pass
             case other:
                 raise WorkflowTaskFailed(f"the run ended by {other}")
-
-
-async def perform(sender: Sender, run: Run, seq: int) -> None:
-    """One attempt of an activity by the shipped code, at the run's time; what is to be tried again stays in `activities`."""
-    asked = run.activities[seq]
-    functions = {SEND: sender.send, BEGIN: sender.begin, PROFILE: sender.profile}
-    run.now = max(run.now, asked.due)
-    environment = ActivityEnvironment()
-    environment.info = replace(environment.info, started_time=run.now)
-    asked.is_under_way = True
-    try:
-        result = await environment.run(functions[asked.name], asked.argument)
-    except ApplicationError as error:
-        asked.is_under_way = False
-        asked.due = run.now + (error.next_retry_delay or timedelta(seconds=1))
-        if asked.is_cancelled:
-            run.give_up(seq)
-        return
-    if seq in run.activities:
-        run.resolve(seq, result)
-
-
-async def walk(sender: Sender, run: Run) -> Run:
-    """Let a journey go to its end with nothing else happening; returns the last run of the chain."""
-    run.begin()
-    while not run.is_closed:
-        if run.activities:
-            await perform(sender, run, next(iter(run.activities)))
-        else:
-            run.fire()
-        if run.successor is not None:
-            run = run.successor
-            run.begin()
-    return run
 
 
 def cancelled(reason: str) -> Job:

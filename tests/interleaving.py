@@ -18,7 +18,8 @@ from profiles.person import Person
 from storage.people import write_people
 from storage.runs import Place, run_at
 from storage.tables import events
-from tests.driver import Job, Run, cancelled, perform, signalled
+from tests.driver import Job, Run, cancelled, signalled
+from tests.performing import perform
 from tests.turns import TurnByTurn, Turns
 from workflows.inbox import written
 
@@ -85,7 +86,11 @@ class Interleaving:
                 event_id=f"{self.seed}-bought", occurred_at=NOON + HOUR, cart_id=cart_id, order_id="o"
             )
             self.turns.enter(self._happens(bought, is_goal=purchase != "other"))
-        await self.turns.play()
+        try:
+            await self.turns.play()
+        except Exception as error:
+            error.add_note(f"seed {self.seed}")
+            raise
 
     def wrong(self) -> list[str]:
         """What was sent against the truth: the order in which purchase and claim were committed."""

@@ -41,16 +41,21 @@ class Turns:
         await drawn
 
     async def play(self) -> None:
-        """Draw turns until every actor has left; an actor's error is raised."""
-        for _ in range(MOST):
-            await asyncio.wait_for(self._still.wait(), 20)
-            if not self._parked:
-                break
-            self._move(1)
-            self._parked.pop(self._random.randrange(len(self._parked))).set_result(None)
-        else:
+        """Draw turns until every actor has left; an actor's error is raised at once."""
+        try:
+            for _ in range(MOST):
+                await asyncio.wait_for(self._still.wait(), 20)
+                for task in self._tasks:
+                    if task.done():
+                        task.result()
+                if not self._parked:
+                    return
+                self._move(1)
+                self._parked.pop(self._random.randrange(len(self._parked))).set_result(None)
             raise AssertionError(f"not over after {MOST} turns")
-        await asyncio.gather(*self._tasks)
+        finally:
+            for task in self._tasks:
+                task.cancel()
 
     def _move(self, change: int) -> None:
         self._moving += change

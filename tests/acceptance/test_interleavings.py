@@ -77,7 +77,7 @@ async def wrong_sends(database: TurnByTurn, data_dir: Path, seeds: list[str]) ->
 async def test_the_order_of_commits_decides(chunk: int, seed: str, database: TurnByTurn, tmp_path: Path) -> None:
     """A1: in 10,000 drawn orders of cart, touch, purchase, cancel, wake, claim and answer no mail is wrong, missing or double.
 
-    Killed by: dropping the goal query in Guard._goal; claiming outside the transaction that looked for the goal.
+    Killed by: dropping the goal query in Guard._goal.
     """
     assert await wrong_sends(database, tmp_path, [f"{seed}-{chunk}-{n}" for n in range(IN_A_CHUNK)]) == []
 
@@ -168,7 +168,7 @@ async def entries_of_two_relays(database_url: str, rounds: int) -> set[int]:
 async def test_two_relays_enter_a_person_once(database_url: str) -> None:
     """B2: of two different sign-ups routed by two relays at the same time exactly one opens the once-only journey.
 
-    Killed by: letting Router._permits say yes; reading the entries before the person's lock is held.
+    Killed by: letting Router._permits say yes.
     """
     assert await entries_of_two_relays(database_url, 20) == {1}
 

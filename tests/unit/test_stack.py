@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import create_async_engine
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
@@ -113,10 +113,8 @@ async def test_it_stops_for_good_and_only_once(tmp_path: Path) -> None:
 async def test_it_writes_ahead(tmp_path: Path) -> None:
     """The file-backed server keeps its database in write-ahead mode, in the directory it was given."""
     async with server_in(tmp_path):
-        engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path / 'temporal.db'}")
-        async with engine.connect() as connection:
-            assert (await connection.execute(text("PRAGMA journal_mode"))).scalar() == "wal"
-        await engine.dispose()
+        with closing(sqlite3.connect(tmp_path / "temporal.db")) as connection:
+            assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 async def move_ahead(server: TemporalServer) -> bool:
