@@ -118,10 +118,10 @@ def test_shell(block: Block) -> None:
 
 def test_commands_of_the_app() -> None:
     """What the pages do with starter.py it can do, and every command it has is on some page."""
-    for line, words in lines_of_shell():
+    for _, words in lines_of_shell():
         if "starter.py" in words:
             name, *arguments = words[words.index("starter.py") + 1 :]
-            assert COMMANDS[name].make_context(name, arguments), line
+            COMMANDS[name].make_context(name, arguments)
     told = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
     assert [name for name in COMMANDS if f"starter.py {name}" not in told] == []
 
