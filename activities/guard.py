@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -23,6 +23,9 @@ from workflows.requests import Answer, MessageRequest, Pass, SendRequest
 
 from .front_matter import MessageDetails
 from .policy import Policy
+
+EARLY = timedelta(seconds=10)
+"""How much sooner than due a run may wake and still count as on time: the clocks of two machines differ."""
 
 UNREACHED: dict[Channel, str] = {
     "in_app": "the person is not there just now",
@@ -55,8 +58,10 @@ class Guard:
             return Answer(status="ended", reason=f"ended by {goal.event_name} ({goal.event_id})")
         if walk.quiet and journey.quiet is not None:
             newest = await self._newest_start(connection, journey, walk)
-            if newest is not None and newest.event_id != walk.event:
-                due_at = newest.occurred_at + journey.quiet
+            due_at = (newest.occurred_at if newest else now) + journey.quiet
+            # Whatever wakes a delayed run early, an update for one, does not end the quiet.
+            is_early = newest is not None and due_at - now > EARLY and not walk.skips_quiet
+            if newest is not None and (newest.event_id != walk.event or is_early):
                 await self._note(connection, walk, place, due_at)
                 await drop_touches(connection, place, newest.seq)
                 return Answer(status="not_quiet", until=due_at, event=written(newest))

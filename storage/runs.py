@@ -83,11 +83,10 @@ DROP_TOUCHES = (
     .where(_here(entries), entries.c.state == "waiting", entries.c.seq <= bindparam("up_to"))
     .values(state="dropped", reason="taken in by the run before")
 )
-HELD_UNTIL = func.max(routing.c.not_before)
 UNROUTED = (
     select(routing.c.user_id)
     .group_by(routing.c.user_id)
-    .having(or_(HELD_UNTIL.is_(None), HELD_UNTIL <= bindparam("now")))
+    .having(or_(func.max(routing.c.not_before).is_(None), func.max(routing.c.not_before) <= bindparam("now")))
     .order_by(func.min(routing.c.seq))
     .limit(bindparam("most"))
 )

@@ -35,6 +35,7 @@ class Host:
         self._journey: Journey[Event] | None = None
         self._traveller: Traveller | None = None
         self._walking: asyncio.Task[None] | None = None
+        self._skips_quiet = carried.skips_quiet
         self._ended: str | None = None
 
     @workflow.run
@@ -44,6 +45,7 @@ class Host:
         name = workflow.info().workflow_type
         self._journey = journey_of(journey_module(name), name)
         traveller = self._traveller = Traveller(self._journey, self._input, self._inbox, self._story)
+        traveller.skips_quiet = self._skips_quiet
         self._notice(self._inbox.waiting)
         if self._ended is not None:
             return self._account(self._ended)
@@ -55,16 +57,10 @@ class Host:
         except Ended as ended:
             return self._account(ended.outcome)
         except NotQuiet as prolonged:
-            if (reason := workflow.cancellation_reason()) is not None:
-                # A cancel that arrived in this very task would be lost with the run that continues.
-                return self._account(self._in_words(reason))
-            if self._ended is not None:
-                return self._account(self._ended)
-            self._continue(self._input.model_copy(update={"event": prolonged.event}), prolonged.delay)
+            delay = timedelta(0) if traveller.skips_quiet else prolonged.delay
+            return self._go_on(self._input.model_copy(update={"event": prolonged.event}), delay)
         except ContinueLater:
-            if (reason := workflow.cancellation_reason()) is not None:
-                return self._account(self._in_words(reason))
-            self._continue(self._input, timedelta(0))
+            return self._go_on(self._input, timedelta(0))
         return self._account("went to its end")
 
     @workflow.signal(
@@ -80,7 +76,12 @@ class Host:
     @workflow.update(name="skip", description="Skip the wait that the journey is in, and go on with its next step.")
     async def skip(self, reason: str = "") -> str:
         """End the current wait at once."""
-        if self._traveller is None or not self._traveller.waiting_for:
+        if self._traveller is None or not self._traveller.begun:
+            self._skips_quiet = True
+            if self._traveller is not None:
+                self._traveller.skips_quiet = True
+            return "Skipped the quiet phase: the journey begins now."
+        if not self._traveller.waiting_for:
             return "Nothing is being waited for."
         skipped = self._traveller.waiting_for
         self._traveller.skip(f"support skipped the wait {skipped}" + (f": {reason}" if reason else ""))
@@ -131,7 +132,12 @@ class Host:
         untaken = [event.event_id for event in self._inbox.waiting]
         return self._story.result(outcome, untaken)
 
-    def _continue(self, again: JourneyInput, delay: timedelta) -> None:
+    def _go_on(self, again: JourneyInput, delay: timedelta) -> dict[str, Any]:
+        """Continue as new, unless the run was ended in this very task: that would be lost with the run that continues."""
+        if (reason := workflow.cancellation_reason()) is not None:
+            return self._account(self._in_words(reason))
+        if self._ended is not None:
+            return self._account(self._ended)
         assert self._traveller is not None
         kept = Carried(
             **self._inbox.carried(),
@@ -139,6 +145,7 @@ class Host:
             journal=tuple(self._traveller.journal),
             zone=self._traveller.zone.key,
             begun=self._traveller.begun,
+            skips_quiet=self._traveller.skips_quiet,
         )
         workflow.continue_as_new(
             args=[again.model_copy(update={"carried": kept}).written()], backoff_start_interval=delay or None

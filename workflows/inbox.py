@@ -13,7 +13,7 @@ KINDS = Event.kinds()
 REMEMBERED = 1000
 """Event ids remembered to recognise a second delivery; the relay and the server repeat only recent ones."""
 
-MOST_WAITING = 500
+MOST_WAITING = 10_000
 """Untaken events kept; a person who sends more than that in one journey is no person, and the oldest give way."""
 
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import zlib
+from base64 import b64decode, b64encode
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from events import Event, Fact
 
 from .inbox import read_event
+
+PLAIN = 64_000
+"""Characters of carried state up to which it can be read in the web UI. More is packed: the server takes 2 MB at most."""
 
 
 class Carried(Fact):
@@ -22,6 +28,13 @@ class Carried(Fact):
     journal: tuple[dict[str, Any], ...] = ()
     zone: str | None = None
     begun: bool = False
+    skips_quiet: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unpacked(cls, given: Any) -> Any:
+        packed = given.get("packed") if isinstance(given, dict) else None
+        return given if packed is None else json.loads(zlib.decompress(b64decode(packed)))
 
 
 class JourneyInput(Fact):
@@ -45,5 +58,9 @@ class JourneyInput(Fact):
         return event
 
     def written(self) -> dict[str, Any]:
-        """The JSON, defaults left out so that it reads well in the web UI."""
-        return self.model_dump(mode="json", exclude_defaults=True)
+        """The JSON, defaults left out so that it reads well in the web UI, and much to carry packed."""
+        plain = self.model_dump(mode="json", exclude_defaults=True)
+        carried = json.dumps(plain.get("carried", {}), separators=(",", ":"))
+        if len(carried) > PLAIN:
+            plain["carried"] = {"packed": b64encode(zlib.compress(carried.encode())).decode()}
+        return plain

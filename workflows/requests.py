@@ -29,6 +29,8 @@ class Pass(Fact):
     first_run: str
     quiet: bool = False
     """Whether the quiet condition is still to be judged."""
+    skips_quiet: bool = False
+    """Whether support has said that the quiet is over."""
 
 
 class MessageRequest(Fact):

@@ -72,6 +72,7 @@ class Traveller:
         self._newest = self.event
         self.zone: ZoneInfo = clock.zone_of(given.carried.zone or self.event.context.location.zone)
         self._steps: Counter[str] = Counter()
+        self.skips_quiet = False
         self.waiting_for = ""
         self._skipped = ""
         for waiting in inbox.waiting:
@@ -241,6 +242,7 @@ class Traveller:
             event_seq=self.event.seq,
             first_run=info.first_execution_run_id,
             quiet=not self.begun,
+            skips_quiet=self.skips_quiet,
         )
 
     def _request(self, step: str, messages: tuple[MessageRequest, ...]) -> dict[str, Any]:
@@ -249,7 +251,8 @@ class Traveller:
     async def _call(self, activity: str, step: str, request: dict[str, Any]) -> Answer:
         answer = Answer.model_validate(await self._activity(activity, step, request, dict))
         if answer.status == "not_quiet" and answer.event is not None and answer.until is not None:
-            self.tell("the person was active again; the quiet begins anew")
+            same = answer.event.get("event_id") == self.event.event_id
+            self.tell("woken before the quiet was over" if same else "the person was active again; the quiet begins anew")
             raise NotQuiet(answer.event, max(answer.until - workflow.now(), timedelta(0)))
         if answer.status == "ended":
             raise Ended(answer.reason)

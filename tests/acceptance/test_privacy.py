@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -53,7 +54,7 @@ async def test_canaries(
     noted = Noted(capsys, caplog)
     cart = {"cart_id": f"cart of {ADDRESS}", "value": 59, "currency": "EUR", "coupon": f"FOR-{ADDRESS}"}
 
-    def event(name: str, **facts: object) -> Incoming:
+    def event(name: str, **facts: Any) -> Incoming:
         # The message id is one that a client has made of the address.
         return stage.event(identity, name, id=f"{name} by {ADDRESS}", context=CONTEXT, **facts)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from temporalio.api.enums.v1 import EventType
@@ -50,11 +51,14 @@ async def test_purchase_came_first(stage: Stage, user: str, name: str, bought: s
     Consequences._fold (Product Added).
     """
     await stage.knows(user)
-    order = stage.event(user, "Order Completed", order_id="o", value=60, **({"cart_id": bought} if bought else {}))
+    named: dict[str, Any] = {"cart_id": bought} if bought else {}
+    order = stage.event(user, "Order Completed", order_id="o", value=60, **named)
     await stage.happens(order)
-    facts = {"cart_id": "c", "value": 60} if name == "Cart Updated" else {"product_id": "p", "price": 60}
-    cart = {"cart_id": bought} if bought and name == "Product Added" else {}
-    await stage.happens(stage.event(user, name, at=order.occurred_at - MINUTE, **facts, **cart))
+    early = order.occurred_at - MINUTE
+    if name == "Cart Updated":
+        await stage.happens(stage.event(user, name, at=early, cart_id="c", value=60))
+    else:
+        await stage.happens(stage.event(user, name, at=early, product_id="p", price=60, **named))
     async with stage.database.read() as connection:
         entered = [entry.place.journey for entry in await entries_of_person(connection, user)]
     assert "cart_abandonment" not in entered

@@ -1,0 +1,38 @@
+"""A run that is woken in its quiet phase: by accident it sleeps on, by support it begins."""
+
+from __future__ import annotations
+
+import pytest
+from temporalio.client import WorkflowUpdateFailedError
+
+from storage.ledger import kept
+from tests.stage import Stage, kinds
+
+
+async def test_by_accident(stage: Stage) -> None:
+    """Whatever wakes a delayed run before its time, it sends nothing and sleeps on until the quiet is over.
+
+    Killed by: dropping the look at the time in Guard.admit.
+    """
+    await stage.knows("woken")
+    await stage.happens(stage.event("woken", "Cart Updated", cart_id="c", value="30", currency="EUR"))
+    before = await stage.run_id("cart_abandonment", "woken", "c")
+    with pytest.raises(WorkflowUpdateFailedError):
+        await stage.handle("cart_abandonment", "woken", "c").execute_update("no such update")
+    await stage.asleep_again("cart_abandonment", "woken", "c", after=before)
+    assert await stage.sends("woken") == []
+    await stage.wake("cart_abandonment", "woken", "c")
+    assert kinds(await stage.sent("woken")) == ["email cart/still_here"]
+
+
+async def test_by_support(stage: Stage) -> None:
+    """`skip` in the quiet phase lets the journey begin at once, with what the cart holds by now."""
+    await stage.knows("hurried")
+    for value in ("30", "75"):
+        await stage.happens(stage.event("hurried", "Cart Updated", cart_id="c", value=value, currency="EUR"))
+    answer = await stage.handle("cart_abandonment", "hurried", "c").execute_update("skip", "a test by support")
+    assert "begins now" in answer
+    assert kinds(await stage.sent("hurried")) == ["email cart/still_here"]
+    async with stage.database.read() as connection:
+        (message,) = await kept(connection, user_id="hurried")
+    assert "€75.00" in message.rendered["text"]
