@@ -35,6 +35,8 @@ ALIASES = {
     "batch": ("batch", "b", "import"),
 }
 """The paths below /v1 that Segment's and RudderStack's clients use for each call."""
+LOOPBACK = frozenset({"127.0.0.1", "::1"})
+"""Addresses of this machine; a proxy in front says in X-Forwarded-For whom it speaks for."""
 log = structlog.get_logger()
 
 
@@ -106,7 +108,11 @@ class FrontDoor:
         return JSONResponse(answer)
 
     async def outbox(self, request: Request) -> Response:
-        """The messages that stayed here, as they would look."""
+        """The messages that stayed here, as they would look; from another machine only with the write key."""
+        peer = request.client.host if request.client else ""
+        if peer not in LOOPBACK and not self._lets_in(write_key(request.headers)):
+            asked_for = {"WWW-Authenticate": 'Basic realm="the write key as user name"'}
+            return _problem(401, "These are people's messages: sign in with a write key as the user name.", asked_for)
         asked = request.query_params
         channel, user_id = asked.get("channel"), asked.get("user")
         async with self._database.read() as connection:

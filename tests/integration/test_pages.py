@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
@@ -32,7 +33,7 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest_asyncio.fixture
 async def address(stage: Stage) -> AsyncIterator[str]:
     """The front door of a stage."""
-    settings = stage.settings.model_copy(update={"port": free_port()})
+    settings = stage.settings.model_copy(update={"port": free_port(), "write_keys": "key"})
     service = Service(settings, stage.database, stage.client, stage.catalogue, stage.acceptor, stage.relay)
     async with serving(service):
         yield f"http://{settings.host}:{settings.port}"
@@ -70,3 +71,13 @@ async def test_unsubscribe(stage: Stage, address: str, browser: Browser) -> None
     await page.goto(link[:-1] + ("A" if link[-1] != "A" else "B"))
     assert "not valid" in await page.inner_text("h1")
     await page.close()
+
+
+async def test_outbox_from_afar(address: str) -> None:
+    """From another machine the outbox, which shows people's messages, opens only with the write key."""
+    from_afar = {"X-Forwarded-For": "203.0.113.9"}
+    async with httpx.AsyncClient(trust_env=False, headers=from_afar) as http:
+        refused = await http.get(f"{address}/outbox")
+        assert refused.status_code == 401
+        assert "Basic" in refused.headers["www-authenticate"]
+        assert (await http.get(f"{address}/outbox", auth=("key", ""))).status_code == 200
