@@ -81,9 +81,8 @@ class Consequences:
         if zone and person.believed_zone != zone:
             self._derive(stored, ZoneChanged, {}, "zone")
         for trait, before in dates.items():
-            if (after := person.traits.get(trait)) != before:
-                facts = {"trait": trait, "date": after if isinstance(after, str) else None}
-                self._derive(stored, DateChanged, facts, f"date:{trait}")
+            if person.traits.get(trait) != before:
+                self._derive(stored, DateChanged, {"trait": trait, "date": person.date(trait)}, f"date:{trait}")
         if (event := _event(stored)) is not None:
             person.see(event)
             self._cart(stored, event)

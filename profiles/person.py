@@ -137,10 +137,10 @@ class Person:
             favourite_category=max(self.categories, key=lambda name: (self.categories[name], name), default=None),
             channels=tuple(channel for channel in self.channels(active=active) if channel not in blocked),
             segments=segments_of(self.orders, self.spent, self.last_seen_at, now),
-            dates=tuple(Dated(trait=trait, date=date) for trait in sorted(dates) if (date := self._date(trait))),
+            dates=tuple(Dated(trait=trait, date=date) for trait in sorted(dates) if (date := self.date(trait))),
         )
 
-    def _date(self, trait: str) -> str | None:
+    def date(self, trait: str) -> str | None:
         """The date in that trait; None for any other text, which could be anything about the person."""
         value = _text(self.traits.get(trait))
         return value if value and moment_of(value, ZoneInfo("UTC")) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -134,7 +135,8 @@ class Stage:
 
     async def result(self, journey: str, user: str, key: str = "") -> Any:
         """The account of a run, once it has ended."""
-        return await self.handle(journey, user, key).result(rpc_timeout=timedelta(seconds=20))
+        async with asyncio.timeout(20):  # the SDK's own timeout is one of a single poll
+            return await self.handle(journey, user, key).result()
 
     async def is_open(self, journey: str, user: str, key: str = "") -> bool:
         """Whether the newest run of this id is still open."""

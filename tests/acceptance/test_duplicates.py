@@ -17,7 +17,7 @@ from tests.stage import Stage, kinds, staged
 async def test_fifty_deliveries(stage: Stage, user: str) -> None:
     """B1: an event that is delivered 50 times, also after the journey has finished, makes one run and one mail.
 
-    Killed by: ignoring `known` in Acceptor.commit together with entry_of in Router._start.
+    Killed by: ignoring `known` in Acceptor.commit.
     """
     await stage.knows(user)
     event = stage.event(user, "File Downloaded", id=f"{user}-again", file_name="nap")

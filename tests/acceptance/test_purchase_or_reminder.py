@@ -47,7 +47,7 @@ async def test_purchase_in_the_quiet(stage: Stage, user: str) -> None:
 async def test_purchase_came_first(stage: Stage, user: str, name: str, bought: str | None) -> None:
     """A3: a cart event that happened before the purchase and arrives after it starts no journey.
 
-    Killed by: dropping Router.overtaken_by (Cart Updated), or the look at closed_at and last_order_at in
+    Killed by: dropping Router.overtaken_by (Cart Updated), and with it the look at closed_at and last_order_at in
     Consequences._fold (Product Added).
     """
     await stage.knows(user)
@@ -82,7 +82,7 @@ async def test_cart_after_the_purchase(stage: Stage, user: str) -> None:
 async def test_purchase_on_the_first_of_thirty_days(stage: Stage, user: str) -> None:
     """A4: a goal on day 1 of a 30-day wait closes the run within a second, and its timer never fires.
 
-    Killed by: leaving out `_walking` in Host._end and the cancel in Router._end.
+    Killed by: deciding on no Cancel in Router._end.
     """
     await stage.knows(user)
     await stage.happens(stage.event(user, "File Downloaded", file_name="nap"))
@@ -100,7 +100,7 @@ async def test_purchase_on_the_first_of_thirty_days(stage: Stage, user: str) -> 
 async def test_another_cart(stage: Stage, user: str) -> None:
     """A5, A6: the purchase of cart 123 ends the run of "123" and of no other.
 
-    Killed by: leaving the key out of Journey.is_goal, or comparing it without making it a string in events.Key.
+    Killed by: leaving the key out of Journey.is_goal.
     """
     await stage.knows(user)
     for cart in (123, "c-2"):
@@ -113,7 +113,7 @@ async def test_another_cart(stage: Stage, user: str) -> None:
 async def test_number_buys_a_string(stage: Stage, user: str) -> None:
     """A6: the purchase of cart 123, a number, ends the begun run of "123", a string.
 
-    Killed by: comparing keys without making them strings in events.Key and Acceptor._named.
+    Killed by: leaving numbers as they are in events.Key and in Acceptor._named.
     """
     await stage.knows(user)
     await stage.happens(stage.event(user, "Cart Updated", cart_id="123", value=30, currency="EUR"))
@@ -169,7 +169,7 @@ async def test_touched_again(stage: Stage, user: str, touches: int) -> None:
 async def test_already_there(stage: Stage, user: str) -> None:
     """A8: what has happened since the journey began, before the wait for it starts, is taken at once, without a timer.
 
-    Killed by: not taking from the inbox before the wait in Traveller.wait_for.
+    Killed by: waiting only for what arrives after the wait has begun in Traveller.wait_for.
     """
     await stage.knows(user)
     await stage.happens(stage.event(user, "File Downloaded", file_name="listener"))

@@ -19,7 +19,7 @@ from workflows import traveller
 async def test_thousands_of_signals(stage: Stage, user: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """I3: a run that is signalled 2,000 times continues as new again and again, and the journey sees each event once.
 
-    Killed by: dropping _is_long, or leaving `waiting` or `seen` out of Inbox.carried.
+    Killed by: dropping Traveller._is_long, or leaving the journal out of Carried.
     """
     monkeypatch.setattr(traveller, "EVENTS_BEFORE_CONTINUING", 300)
     await asleep(stage, user)
@@ -38,8 +38,8 @@ async def test_thousands_of_signals(stage: Stage, user: str, monkeypatch: pytest
 async def test_ten_thousand_events(stage: Stage, user: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """I4: 10,000 events of one person are all seen and break nothing, and somebody else's journey does not wait for them.
 
-    Killed by: routing people one after another in Relay._run, keeping fewer untaken events in the Inbox, or carrying the
-    journal unpacked in JourneyInput.written (the server takes 2 MB: some 5,000 events).
+    Killed by: routing people one after another in Relay._run, keeping fewer untaken events in the Inbox or carrying none,
+    or carrying the journal unpacked in JourneyInput.written (the server takes 2 MB: some 5,000 events).
     """
     monkeypatch.setattr(traveller, "EVENTS_BEFORE_CONTINUING", 100)
     other = f"{user}-other"

@@ -190,13 +190,14 @@ async def test_two_people_on_one_device(door: Door) -> None:
 
 
 async def test_a_date_of_the_profile(door: Door) -> None:
-    """D5: a date that is set, moved or removed is an event, of the traits that the settings allow; the same again is none."""
-    for date in ("2027-01-01", "2027-01-01", "2027-02-02", None):
+    """D5, D6: a date that is set, moved or removed is an event, of the traits that the settings allow; other words are no date."""
+    for date in ("2027-01-01", "2027-01-01", "2027-02-02", None, "when Ada says so"):
         await door.take(said("u", "Identified", traits={"renews_at": date, "birthday": date}))
     found = await door.stored("Date Changed")
     assert [(row.properties["trait"], row.properties["date"]) for row in found] == [
         ("renews_at", "2027-01-01"),
         ("renews_at", "2027-02-02"),
+        ("renews_at", None),
         ("renews_at", None),
     ]
 
