@@ -11,7 +11,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, ClassVar, Generic, Literal, Self, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 E = TypeVar("E", bound="Event", covariant=True)
 
@@ -22,6 +22,9 @@ Key = Annotated[
 ]
 """A key is compared as a string: 123 and "123" are the same cart."""
 Amount = Annotated[Decimal, Field(allow_inf_nan=False, max_digits=18)]
+
+
+Currency = Annotated[str, StringConstraints(to_upper=True, pattern=r"^[A-Za-z]{3}$")]
 
 
 class Fact(BaseModel):
@@ -131,7 +134,7 @@ class Basket(Fact):
     """What carts, checkouts and orders have in common; `value` is in `currency` (ISO 4217)."""
 
     value: Amount = Decimal(0)
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
+    currency: Currency | None = None
     coupon: Text | None = None
     products: tuple[Product, ...] = ()
 
@@ -188,6 +191,8 @@ class ProductAdded(Product, Activity):
 
     event_name: ClassVar[str] = "Product Added"
     cart_id: Key | None = None
+    products: tuple[Product, ...] = ()
+    """All lines, where one call names several, as tag managers may."""
 
 
 class ProductRemoved(Product, Activity):
@@ -195,6 +200,7 @@ class ProductRemoved(Product, Activity):
 
     event_name: ClassVar[str] = "Product Removed"
     cart_id: Key | None = None
+    products: tuple[Product, ...] = ()
 
 
 class CartViewed(Basket, Activity):

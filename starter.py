@@ -13,6 +13,7 @@ import uvloop
 from rich.console import Console
 from rich.markup import escape
 
+import logs
 from errors import JourneymanError
 from settings import Settings
 
@@ -135,6 +136,7 @@ def _addresses(settings: Settings) -> None:
 def _do(coroutine: Coroutine[Any, Any, None]) -> None:
     """Run a command; a mistake of the caller is one line on stderr and exit code 1."""
     code = 0
+    logs.configure()
     try:
         uvloop.run(coroutine)
     except JourneymanError as error:

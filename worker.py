@@ -15,6 +15,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+import logs
 from activities.channels.envelope import Provider
 from activities.channels.sendgrid import SendGrid
 from activities.rendering import Templates
@@ -124,6 +125,7 @@ async def stopped() -> None:
 
 
 if __name__ == "__main__":
+    logs.configure()
     try:
         uvloop.run(run())
     except JourneymanError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -37,13 +38,19 @@ def fold(cart: Cart, event: Event) -> Cart:
     cart = replace(cart, touched_at=moment, closed_at=None)
     match event:
         case ProductAdded():
-            return _priced(replace(cart, products=_add(cart.products, event, event.quantity)))
+            return _priced(replace(cart, products=_changed(cart.products, event.products or (event,), 1)))
         case ProductRemoved():
-            return _priced(replace(cart, products=_add(cart.products, event, -event.quantity)))
+            return _priced(replace(cart, products=_changed(cart.products, event.products or (event,), -1)))
         case CartViewed() | CheckoutStarted() if event.products:
             seen = replace(cart, products=event.products, currency=event.currency or cart.currency)
             return replace(seen, value=event.value) if event.value else _priced(seen)
     return cart
+
+
+def _changed(products: tuple[Product, ...], lines: Sequence[Product], sign: int) -> tuple[Product, ...]:
+    for line in lines:
+        products = _add(products, line, sign * line.quantity)
+    return products
 
 
 def _add(products: tuple[Product, ...], line: Product, quantity: int) -> tuple[Product, ...]:

@@ -115,3 +115,15 @@ def test_a_view_without_content() -> None:
     """A cart that was looked at, without saying what is in it, is as it was."""
     cart = folded(added("a"))
     assert fold(cart, CartViewed(event_id="e", occurred_at=START)).products == cart.products
+
+
+def test_one_call_of_several_lines() -> None:
+    """A tag manager that names several items in one add_to_cart puts all of them into the cart."""
+    line = {"product_id": "a", "price": "5", "quantity": 2}
+    other = {"product_id": "b", "price": "3"}
+    added = ProductAdded.model_validate(
+        {"event_id": "e", "occurred_at": "2026-03-01T09:00:00Z", **line, "products": [line, other]}
+    )
+    cart = fold(Cart("c"), added)
+    assert [(each.product_id, each.quantity) for each in cart.products] == [("a", 2), ("b", 1)]
+    assert cart.value == 13
