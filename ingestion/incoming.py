@@ -54,7 +54,9 @@ class Incoming:
 def checked(incoming: Incoming) -> Incoming:
     """The same message if it can be stored and the fields its event declares are right; EventError names what is not."""
     if len(incoming.event_id) > LONGEST_ID or not incoming.event_id.isprintable() or DERIVED.search(incoming.event_id):
-        raise EventError(f"messageId: at most {LONGEST_ID} printable characters, not ending in :cart, :zone or :date:...")
+        raise EventError(
+            f"messageId: at most {LONGEST_ID} printable characters, not ending in :cart, :zone or :date:..."
+        )
     if not incoming.name.isprintable():
         raise EventError("event: the name may only hold printable characters.")
     for place in ("properties", "traits", "context"):

@@ -30,7 +30,9 @@ class Opaque:
     def facts(self, value: Any) -> Any:
         """The same JSON value with every address in its strings replaced."""
         if isinstance(value, str):
-            return EMAIL.sub(lambda found: self._hash(found.group()), value) if "@" in value or "%40" in value else value
+            return (
+                EMAIL.sub(lambda found: self._hash(found.group()), value) if "@" in value or "%40" in value else value
+            )
         if isinstance(value, dict):
             return {key: self.facts(item) for key, item in value.items()}
         if isinstance(value, (list, tuple)):

@@ -128,7 +128,9 @@ class Relay:
                 pass
         except Exception as error:
             # Whatever it was: one person's trouble must not stop the relay, and at the next look it is tried again.
-            log.warning("a person's events could not be routed; they stay and are tried again", error=type(error).__name__)
+            log.warning(
+                "a person's events could not be routed; they stay and are tried again", error=type(error).__name__
+            )
         finally:
             self._busy.discard(user_id)
             slots.release()

@@ -147,6 +147,5 @@ class Host:
             begun=self._traveller.begun,
             skips_quiet=self._traveller.skips_quiet,
         )
-        workflow.continue_as_new(
-            args=[again.model_copy(update={"carried": kept}).written()], backoff_start_interval=delay or None
-        )
+        given = again.model_copy(update={"carried": kept}).written()
+        return workflow.continue_as_new(args=[given], backoff_start_interval=delay or None)

@@ -252,7 +252,9 @@ class Traveller:
         answer = Answer.model_validate(await self._activity(activity, step, request, dict))
         if answer.status == "not_quiet" and answer.event is not None and answer.until is not None:
             same = answer.event.get("event_id") == self.event.event_id
-            self.tell("woken before the quiet was over" if same else "the person was active again; the quiet begins anew")
+            self.tell(
+                "woken before the quiet was over" if same else "the person was active again; the quiet begins anew"
+            )
             raise NotQuiet(answer.event, max(answer.until - workflow.now(), timedelta(0)))
         if answer.status == "ended":
             raise Ended(answer.reason)

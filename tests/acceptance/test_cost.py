@@ -59,8 +59,10 @@ class Meter:
 async def quiet_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TemporalServer]:
     """A server that nobody else uses, so that every action on it is ours."""
     folder = tmp_path_factory.mktemp("metered")
-    ports = {"port": free_port(), "ui_port": free_port(), "metrics_port": free_port()}
-    async with TemporalServer(folder, **ports, time_skipping=True, database=False) as server:
+    server = TemporalServer(
+        folder, port=free_port(), ui_port=free_port(), metrics_port=free_port(), time_skipping=True, database=False
+    )
+    async with server:
         yield server
 
 

@@ -24,6 +24,7 @@ from temporalio.testing import TimeSkipper
 import stack
 from errors import SettingsError
 from stack import TemporalServer
+from storage.database import Database
 from tests.servers import free_port, is_free, wait_until
 
 USER_ID = SearchAttributeKey.for_keyword("UserId")
@@ -194,7 +195,8 @@ def test_a_missing_server_names_its_package(monkeypatch: pytest.MonkeyPatch, tmp
 
 async def test_a_database_of_either_kind(database_url: str) -> None:
     """A test that asks for a database gets an empty one."""
-    engine = create_async_engine(database_url)
-    async with engine.begin() as connection:
-        await connection.execute(text("CREATE TABLE once (id INTEGER PRIMARY KEY)"))
-    await engine.dispose()
+    database = Database(database_url)
+    async with database.write() as connection:
+        await connection.exec_driver_sql("CREATE TABLE once (id INTEGER PRIMARY KEY)")
+        assert (await connection.exec_driver_sql("SELECT count(*) FROM once")).scalar() == 0
+    await database.close()
