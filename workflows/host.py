@@ -142,7 +142,7 @@ class Host:
         kept = Carried(
             **self._inbox.carried(),
             **self._story.carried(),
-            journal=tuple(self._traveller.journal),
+            journal=tuple(self._traveller.journal.records),
             zone=self._traveller.zone.key,
             begun=self._traveller.begun,
             skips_quiet=self._traveller.skips_quiet,

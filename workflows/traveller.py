@@ -21,6 +21,7 @@ from . import clock
 from .definition import Journey
 from .inbox import Inbox, read_event, written
 from .input import JourneyInput
+from .journal import Journal, Record
 from .requests import BEGIN, PROFILE, SEND, Answer, MessageRequest, Pass, SendRequest, requested, step_name
 from .story import Story
 from .user import Dated, Outcome, Profile, Unusable, Weekday
@@ -66,17 +67,16 @@ class Traveller:
         self._story = story
         self.event = given.start_event()
         self.begun = given.carried.begun or journey is None or journey.quiet is None
-        self.journal: list[dict[str, Any]] = [dict(record) for record in given.carried.journal]
-        self._read = 0
-        self._replayed_at: datetime | None = None
-        self._newest = self.event
+        self.journal = Journal(given.carried.journal)
+        self._newest = self._told = self.event
         self.zone: ZoneInfo = clock.zone_of(given.carried.zone or self.event.context.location.zone)
         self._steps: Counter[str] = Counter()
         self.skips_quiet = False
         self.waiting_for = ""
         self._skipped = ""
-        for waiting in inbox.waiting:
-            self.see(waiting)
+        self._behind = bool(self.journal.records)
+        if not self._behind:
+            self._catch_up()
 
     # ── what is known without asking ──
 
@@ -105,7 +105,7 @@ class Traveller:
         raise ValueError(f"{experiment}: give at least one arm a weight above zero.")
 
     def now(self) -> datetime:
-        return (self._replayed_at or workflow.now()).astimezone(self.zone)
+        return (self.journal.at or workflow.now()).astimezone(self.zone)
 
     def see(self, event: Event) -> None:
         """Take the context of an event that has reached the run, if it is the newest."""
@@ -128,7 +128,7 @@ class Traveller:
     async def sleep(self, duration: timedelta, /) -> None:
         await self._begun()
         if not self._answered("sleep"):
-            until = self._deadline(workflow.now() + duration)
+            until = self.journal.deadline(workflow.now() + duration)
             await self._wait(lambda: until, f"sleep {clock.spoken(duration)}")
             self._answer()
 
@@ -143,7 +143,7 @@ class Traveller:
         await self._begun()
         if (record := self._answered("until")) is not None:
             return bool(record["usable"])
-        asked_at = self._deadline(workflow.now())
+        asked_at = self.journal.deadline(workflow.now())
         current = moment
 
         def due() -> datetime | None:
@@ -171,7 +171,7 @@ class Traveller:
         await self._begun()
         if (record := self._answered("wait_for")) is not None:
             return read_event(record["event"]) if record.get("event") else None
-        until = self._deadline(workflow.now() + within)
+        until = self.journal.deadline(workflow.now() + within)
         taken = self._inbox.take(kinds)
         if taken is None:
             names = " or ".join(kind.event_name or kind.__name__ for kind in kinds)
@@ -347,33 +347,27 @@ class Traveller:
                 return event
         return None
 
-    # ── the journal ──
+    # ── what earlier runs have done ──
 
-    def _answered(self, verb: str) -> dict[str, Any] | None:
-        """The record of this verb if an earlier run has done it; else it is opened, and the verb does its work."""
-        if self._read < len(self.journal):
-            record = self.journal[self._read]
-            if record["verb"] != verb:
-                raise RuntimeError(
-                    f"The journey's code changed under a person in it: {record['verb']} was done here, the code now says {verb}."
-                )
-            self._replayed_at = datetime.fromisoformat(record["at"]) if "at" in record else None
-            if "at" in record:
-                self._read += 1
-                return record
-            return None
-        self._replayed_at = None
-        self.journal.append({"verb": verb})
-        return None
+    def _answered(self, verb: str) -> Record | None:
+        """The record of this verb if an earlier run has done it, with the person's circumstances as they were then."""
+        record = self.journal.open(verb)
+        if record is None and self._behind:
+            self._catch_up()
+        elif record is not None and (newest := read_event(record.get("newest"))) is not None:
+            self._newest = self._told = newest
+        return record
 
-    def _deadline(self, first: datetime) -> datetime:
-        """The moment noted when this verb was first begun; a new run waits for the same one."""
-        record = self.journal[self._read]
-        return datetime.fromisoformat(record.setdefault("deadline", first.isoformat()))
+    def _catch_up(self) -> None:
+        """From here on this run is the first: it knows the newest of what has arrived."""
+        self._behind = False
+        for waiting in self._inbox.waiting:
+            self.see(waiting)
 
     def _answer(self, **answer: Any) -> None:
-        self.journal[self._read].update(answer, at=workflow.now().isoformat())
-        self._read += 1
+        if self._newest is not self._told:
+            answer["newest"], self._told = written(self._newest), self._newest
+        self.journal.close(workflow.now(), **answer)
 
     # ── the account ──
 
