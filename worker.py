@@ -21,7 +21,7 @@ from activities.channels.sendgrid import SendGrid
 from activities.rendering import Templates
 from activities.send import Sender
 from connect import connect
-from errors import JourneymanError
+from errors import JourneymanError, TemplateError
 from messages import Channel
 from profiles.unsubscribe_links import UnsubscribeLinks
 from settings import ROOT, Settings
@@ -65,7 +65,18 @@ def sender_of(settings: Settings, database: Database, catalogue: Catalogue, reac
     """The activities, bound to this database and these providers."""
     links = UnsubscribeLinks(settings.secret_key(), settings.front_door)
     templates = Templates(ROOT / "templates", shop=settings.shop)
+    check_templates(catalogue, templates)
     return Sender(database, catalogue, templates, settings.policy, reach, links)
+
+
+def check_templates(catalogue: Catalogue, templates: Templates) -> None:
+    """Raise TemplateError, naming the journey, for a message whose template is missing: before anyone enters it."""
+    for listed in catalogue:
+        for channel, template in listed.messages:
+            try:
+                templates.details(channel, template)
+            except TemplateError as error:
+                raise TemplateError(f"journeys/{listed.journey.name}.py: {error}.") from None
 
 
 def worker_of(client: Client, settings: Settings, sender: Sender) -> Worker:

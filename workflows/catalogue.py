@@ -9,9 +9,11 @@ import pkgutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
+from typing import cast, get_args
 
 from errors import JourneyError
 from events import DateChanged, Event, ZoneChanged
+from messages import Channel
 
 from .definition import Journey, journey_of
 
@@ -22,6 +24,8 @@ class Listed:
 
     journey: Journey[Event]
     waits: tuple[type[Event], ...]
+    messages: tuple[tuple[Channel, str], ...] = ()
+    """(channel, template) of each message whose template stands in the code as it is."""
 
     @property
     def wait_names(self) -> frozenset[str]:
@@ -70,13 +74,20 @@ def listed(module: ModuleType, name: str) -> Listed:
     if found.name != name:
         raise JourneyError(f"{name}.py holds a journey named {found.name}; file and function must share one name.")
     waits: dict[type[Event], None] = {}
+    messages: dict[tuple[Channel, str], None] = {}
     for call in _calls(module):
+        if isinstance(call.func, ast.Name) and call.func.id in get_args(Channel):
+            messages |= dict.fromkeys(
+                (cast(Channel, call.func.id), template.value)
+                for template in call.args
+                if isinstance(template, ast.Constant) and isinstance(template.value, str)
+            )
         verb = call.func.attr if isinstance(call.func, ast.Attribute) else ""
         if verb == "wait_for":
             waits |= dict.fromkeys(_kind(module, argument, name) for argument in call.args)
         elif verb == "until":
             waits |= dict.fromkeys((ZoneChanged, DateChanged))
-    return Listed(found, tuple(waits))
+    return Listed(found, tuple(waits), tuple(messages))
 
 
 def _calls(module: ModuleType) -> Iterator[ast.Call]:

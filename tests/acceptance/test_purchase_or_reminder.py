@@ -145,7 +145,7 @@ async def test_purchase_of_no_cart_in_particular(stage: Stage, user: str) -> Non
 async def test_touched_again(stage: Stage, user: str, touches: int) -> None:
     """A7: a cart that is touched again is reminded once, an hour after the last touch, with its latest content.
 
-    Killed by: dropping Guard._newest_touch, or sending the event of the input instead of the newest.
+    Killed by: dropping Guard._newest_start, or sending the event of the input instead of the newest.
     """
     await stage.knows(user)
     first = stage.event(user, "Cart Updated", cart_id="c", value="30", currency="EUR")
