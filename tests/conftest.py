@@ -73,9 +73,9 @@ async def database_url(
 
 
 @pytest_asyncio.fixture
-async def stage(temporal: TemporalServer, tmp_path: Path) -> AsyncIterator[Stage]:
-    """The whole system on SQLite, with every journey of the project and of tests/extra/journeys."""
-    async with staged(f"sqlite:///{tmp_path / 'journeyman.db'}", temporal.address, tmp_path) as stage:
+async def stage(temporal: TemporalServer, database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
+    """The whole system on either database, with every journey of the project and of tests/extra/journeys."""
+    async with staged(database_url, temporal.address, tmp_path) as stage:
         yield stage
 
 

@@ -4,21 +4,8 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-from temporalio.api.enums.v1 import EventType
-from temporalio.worker import Worker
-
-from connect import connect
-from settings import Settings
-from stack import TemporalServer
-from storage.database import Database
-from storage.migrate import migrate
-from tests.servers import wait_until
 from tests.stage import Stage, kinds
-from worker import runner, sender_of
-from workflows.catalogue import Catalogue
-from workflows.host import Host
 
 MINUTE = timedelta(minutes=1)
 
@@ -41,54 +28,6 @@ async def test_where_is_asked_again(stage: Stage, user: str) -> None:
     account = await stage.result("cart_abandonment", user, "c")
     assert account["outcome"] == "ended: the condition to enter no longer holds"
     assert await stage.sends(user) == []
-
-
-async def test_cancel_in_the_task_that_continues(temporal: TemporalServer, tmp_path: Path, user: str) -> None:
-    """A purchase that reaches the run in the very task in which it would sleep on is not lost with that task.
-
-    Killed by: not asking workflow.cancellation_reason() before continue_as_new in Host.run.
-    """
-    url = f"sqlite+aiosqlite:///{tmp_path / 'journeyman.db'}"
-    settings = Settings(database=url, data_dir=tmp_path, task_queue=f"split-{user}", quiet_hours="", cap=0)
-    catalogue, database = Catalogue.load(), Database(url)
-    await migrate(database)
-    client = await connect(settings, embedded=temporal.address)
-    stage = Stage(settings, database, client, catalogue)
-    run = stage.handle("cart_abandonment", user, "c")
-
-    async def seen(kind: EventType.ValueType) -> bool:
-        return kind in [event.event_type for event in (await run.fetch_history()).events]
-
-    def walking() -> Worker:
-        return Worker(
-            client,
-            task_queue=settings.task_queue,
-            workflows=[Host],
-            workflow_runner=runner(),
-            max_cached_workflows=0,
-            max_concurrent_workflow_tasks=2,
-        )
-
-    sender = sender_of(settings, database, catalogue, {})
-    async with stage.relay, stage.acceptor:
-        await stage.knows(user)
-        first = stage.event(user, "Cart Updated", cart_id="c", value=59, currency="EUR")
-        touch = stage.event(user, "Cart Updated", cart_id="c", value=60, currency="EUR", at=first.occurred_at + MINUTE)
-        await stage.happens(first)
-        await stage.happens(touch)
-        async with walking():
-            await stage.wake("cart_abandonment", user, "c")
-            await wait_until(lambda: seen(EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED))
-        # Nobody walks now: the answer "not quiet" and the cancel gather in one task.
-        async with Worker(client, task_queue=settings.task_queue, activities=[sender.send, sender.begin]):
-            await wait_until(lambda: seen(EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED))
-        await stage.happens(stage.event(user, "Order Completed", id="bought", cart_id="c", order_id="o"))
-        await wait_until(lambda: seen(EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED))
-        async with walking():
-            account = await stage.result("cart_abandonment", user, "c")
-    await database.close()
-    assert account["outcome"] == "ended by Order Completed (bought)"
-    assert await seen(EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED)
 
 
 async def test_goal_from_a_backend_while_running(stage: Stage, user: str) -> None:

@@ -27,8 +27,7 @@ async def test_thousands_of_signals(stage: Stage, user: str, monkeypatch: pytest
     run, first = stage.handle("listener", user), await stage.run_id("listener", user)
     for start in range(0, 2000, 50):
         await asyncio.gather(*(run.signal("event", seen(number)) for number in range(start, start + 50)))
-    await stage.wake("listener", user)
-    assert (await stage.result("listener", user))["outcome"] == "went to its end"
+    await ended(stage, user)
     assert await counted(stage, user) == "/seen-2000-videos"
     lengths = [len(history.events) for history in await chain(stage, user, first)]
     assert len(lengths) >= 5
@@ -56,11 +55,23 @@ async def test_ten_thousand_events(stage: Stage, user: str, monkeypatch: pytest.
     await stage.wake("listener", user)
     await stage.take(*videos[5_000:])
     await wait_until(stage.relay.idle, 60)
-    await stage.wake("listener", user)
-    assert (await stage.result("listener", user))["outcome"] == "went to its end"
+    await ended(stage, user)
     assert await counted(stage, user) == "/seen-10000-videos"
     assert len(histories := await chain(stage, user, first)) >= 3
     assert max(len(history.events) for history in histories) < 1000
+
+
+async def ended(stage: Stage, user: str) -> None:
+    """Let the day after the last video pass, whichever run of the chain waits for it."""
+
+    async def over() -> bool:
+        if not await stage.is_open("listener", user):
+            return True
+        await stage.timelapse.wake(stage.handle("listener", user))
+        return False
+
+    await wait_until(over, 60)
+    assert (await stage.result("listener", user))["outcome"] == "went to its end"
 
 
 async def asleep(stage: Stage, user: str) -> None:
