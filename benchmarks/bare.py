@@ -1,4 +1,4 @@
-"""The yardstick: the smallest workflows that a hand would write, with nothing around them."""
+"""The yardstick: a bare workflow, started and measured as ours are."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
 
-from temporalio import activity, workflow
+from temporalio import activity
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from benchmarks.minimal import AfterATimer, AtOnce
 from tests.servers import wait_until
 
 QUEUE = "bare"
@@ -24,25 +24,6 @@ called: dict[str, float] = {}
 async def nothing(name: str) -> None:
     """Notes when it was called."""
     called[name] = time.monotonic()
-
-
-@workflow.defn
-class AtOnce:
-    """Start, one empty activity."""
-
-    @workflow.run
-    async def run(self, name: str) -> None:
-        await workflow.execute_activity("nothing", name, start_to_close_timeout=timedelta(seconds=30))
-
-
-@workflow.defn
-class AfterATimer:
-    """Start, timer, one empty activity."""
-
-    @workflow.run
-    async def run(self, name: str) -> None:
-        await asyncio.sleep(1)
-        await workflow.execute_activity("nothing", name, start_to_close_timeout=timedelta(seconds=30))
 
 
 def worker(client: Client) -> Worker:
