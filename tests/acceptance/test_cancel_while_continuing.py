@@ -100,7 +100,7 @@ async def halves(temporal: TemporalServer, tmp_path: Path, user: str) -> AsyncIt
 async def test_bought_as_the_quiet_is_prolonged(halves: Halves) -> None:
     """A purchase in the task in which the run would sleep on through a prolonged quiet ends it.
 
-    Killed by: letting the answer win over the cancel in Traveller._activity, without the question in Host._go_on.
+    Killed by: letting the answer win over the cancel in Traveller._activity, and not asking for one in Host._go_on.
     """
     await halves.cart(59)
     await halves.cart(60, after=MINUTE)
@@ -118,7 +118,7 @@ async def test_bought_as_the_quiet_is_prolonged(halves: Halves) -> None:
 async def test_bought_as_the_history_grows_too_long(halves: Halves, monkeypatch: pytest.MonkeyPatch) -> None:
     """A purchase in the task in which a long run would go on in a new one ends it.
 
-    Killed by: not looking for the cancel in Host._go_on, where the SDK hands out the signal before the cancel.
+    Killed by: going on at once in Host._walk: the SDK hands out the signal before the cancel that came with it.
     """
     await halves.cart(59)
     async with halves.walking(), halves.acting():
