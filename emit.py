@@ -46,7 +46,13 @@ def _values(pairs: list[str]) -> dict[str, Any]:
 
 
 async def _post(settings: Settings, path: str, user: str, call: dict[str, Any], done: str) -> str:
-    body = {"userId": user, "messageId": str(uuid.uuid4()), "timestamp": datetime.now(UTC).isoformat(), **call}
+    body = {
+        "userId": user,
+        "messageId": str(uuid.uuid4()),
+        "timestamp": datetime.now(UTC).isoformat(),
+        "context": {"library": {"name": "journeyman-python"}},
+        **call,
+    }
     key = min(settings.keys())
     request = urllib.request.Request(
         f"http://{settings.host}:{settings.port}/v1/{path}",

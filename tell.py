@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 from datetime import timedelta
 from typing import Any
 
@@ -54,7 +56,7 @@ async def story_of(settings: Settings, user: str, client: Client | None = None) 
         ]
         parts += [Text(f"  {shown(send.at, zone)}: {_line(send)}") for send in mine]
         if entry.state == "started" and client is not None:
-            parts.append(Text(f"  now: {await _now(client, place, entry)}"))
+            parts.append(Text(f"  now: {await _now(client, place, entry, zone)}"))
     if not entries:
         parts.append(Text("No journey has begun for this person."))
     if client is None:
@@ -82,7 +84,7 @@ def _line(send: Send) -> str:
     return words + (f", {send.reason}" if send.reason else "")
 
 
-async def _now(client: Client, place: Place, entry: Entry) -> str:
+async def _now(client: Client, place: Place, entry: Entry, zone: ZoneInfo) -> str:
     handle = client.get_workflow_handle(workflow_id(place))
     try:
         description = await handle.describe()
@@ -90,7 +92,7 @@ async def _now(client: Client, place: Place, entry: Entry) -> str:
             return "ended; a later pass has begun since"
         if description.status is WorkflowExecutionStatus.RUNNING:
             if description.execution_time and description.execution_time > description.start_time:
-                waits = f"waits for the quiet to be over, until {description.execution_time:%Y-%m-%d %H:%M} UTC"
+                waits = f"waits for the quiet to be over, until {shown(description.execution_time, zone)}"
             else:
                 waits = "open"
             return await _awaited(handle) or waits
