@@ -6,6 +6,7 @@ import secrets
 from datetime import time, timedelta
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import available_timezones
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -67,6 +68,8 @@ class Settings(BaseSettings):
                 f"{name if '_' in name and name.startswith(('SEND', 'GEO')) else 'JOURNEYMAN_' + name}: {first['msg']}."
             ) from None
         settings.policy  # noqa: B018  a wrong window is reported before anything starts
+        if settings.default_zone not in available_timezones():
+            raise SettingsError("JOURNEYMAN_DEFAULT_ZONE: expected an IANA name such as Europe/Berlin.")
         return settings
 
     @property

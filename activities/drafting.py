@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from temporalio.exceptions import ApplicationError
@@ -51,7 +51,7 @@ class Drafting:
         self._templates = templates
         self._links = links
 
-    def draft(self, person: Person, message: MessageRequest) -> Draft:
+    def draft(self, person: Person, message: MessageRequest, now: datetime) -> Draft:
         """The message as this person would see it; a template that cannot render raises an error that is tried again."""
         try:
             details = self._templates.details(message.channel, message.template)
@@ -63,22 +63,23 @@ class Drafting:
                 message.template,
                 language=person.language,
                 data={**message.data, "unsubscribe_url": url or None},
-                person=known(person),
+                person=known(person, now),
             )
         except TemplateError as error:
             # A template can be mended while people wait for it.
             raise ApplicationError(str(error), type="TemplateError") from None
-        return Draft(message, details, rendered, _address(person, message.channel), url)
+        return Draft(message, details, rendered, address_of(person, message.channel), url)
 
 
-def known(person: Person) -> dict[str, Any]:
+def known(person: Person, now: datetime) -> dict[str, Any]:
     """What templates may say about a person; it never leaves this process but in the message."""
     traits = {name: value for name, value in person.traits.items() if isinstance(value, (str, int, float, bool))}
-    profile = person.profile(datetime.now(UTC)).model_dump(mode="json")
+    profile = person.profile(now).model_dump(mode="json")
     return traits | profile | {"first_name": person.first_name, "segments": sorted(profile["segments"])}
 
 
-def _address(person: Person, channel: Channel) -> str:
+def address_of(person: Person, channel: Channel) -> str:
+    """Where that channel reaches the person; empty for in-app."""
     match channel:
         case "email":
             return person.email or ""

@@ -15,7 +15,7 @@ from storage.database import Database
 from storage.facts import newest_first
 from storage.ledger import Send, counted
 from storage.people import blocked
-from storage.runs import OpenRun, Place, drop_touches, last_seq, put_run, run_at
+from storage.runs import OpenRun, Place, drop_entry, drop_touches, last_seq, put_run, run_at
 from workflows.clock import zone_of
 from workflows.definition import Journey
 from workflows.inbox import written
@@ -66,6 +66,8 @@ class Guard:
                 await drop_touches(connection, place, newest.seq)
                 return Answer(status="not_quiet", until=due_at, event=written(newest))
             if newest is not None and not journey.enters(newest, person.profile(now)):
+                # Nothing was sent: the next event that fits may enter, whatever `again` says.
+                await drop_entry(connection, place, walk.entry, "the condition to enter no longer held")
                 return Answer(status="ended", reason="ended: the condition to enter no longer holds")
             await drop_touches(connection, place, walk.event_seq)
         await self._note(connection, walk, place, now, begun=True)

@@ -25,12 +25,14 @@ from workflows.definition import Journey
 from workflows.requests import BEGIN, PROFILE, SEND, Answer, MessageRequest, Pass, SendRequest
 
 from .channels.envelope import Provider
-from .drafting import Draft, Drafting
+from .drafting import Draft, Drafting, address_of
 from .front_matter import MessageDetails
 from .guard import Guard, Moments
 from .policy import Policy
 from .rendering import Templates
 
+CALL = timedelta(seconds=10)
+"""How long a provider call may take, and how long an attempt may have waited before it claims."""
 LEASE = timedelta(seconds=20)
 """Longer than a provider call may take (10 s), shorter than the activity's own limit (30 s)."""
 SILENCE = timedelta(minutes=15)
@@ -43,6 +45,7 @@ class Wanted:
     """This message is to be rendered, then the step is judged once more."""
 
     message: MessageRequest
+    person: Person
 
 
 class Sender:
@@ -103,12 +106,12 @@ class Sender:
         while True:
             # Rendering comes before the claim, so that the claim is the last thing before the first byte.
             if likely is not None:
-                drafts[likely.channel] = self._drafting.draft(person, likely)
+                drafts[likely.channel] = self._drafting.draft(person, likely, now.journey)
             decision = await self._decide(request, step, drafts, now)
             if isinstance(decision, Answer):
                 return decision
             if isinstance(decision, Wanted):
-                likely = decision.message
+                likely, person = decision.message, decision.person
                 continue
             likely = None
             answer = await self._hand_over(decision, drafts[_channel(decision)], now)
@@ -121,6 +124,11 @@ class Sender:
         """One transaction: the answer there is already, the message to render next, or a claim on it."""
         walk, journey = request.walk, self._journey(request.walk)
         async with self._database.write() as connection:
+            # The lease runs from the claim, not from before the wait for the lock; who waited too long begins anew.
+            machine = datetime.now(UTC)
+            if machine - now.machine > CALL:
+                raise _again("The database was busy.", timedelta(seconds=1))
+            now = replace(now, machine=machine)
             person = await self._person(connection, walk.user, now.machine)
             lines = await sends_of_step(connection, step)
             if (settled := await self._settled(connection, lines, now)) is not None:
@@ -133,8 +141,9 @@ class Sender:
             if isinstance(choice, str):
                 return await self._withhold(connection, request, step, lines, choice, now)
             details = self._details(choice)
-            if (draft := drafts.get(choice.channel)) is None:
-                return Wanted(choice)
+            draft = drafts.get(choice.channel)
+            if draft is None or draft.address != address_of(person, choice.channel):
+                return Wanted(choice, person)
             key = send_key(step, choice.channel)
             first = next((line for line in lines if line.send_key == key), None)
             line = first or Send(
@@ -151,7 +160,9 @@ class Sender:
                     self._database, connection, replace(line, status="held", reason=rest.reason, until=rest.until)
                 )
                 return rest.model_copy(update={"channel": choice.channel})
-            claim = taken(line, now.machine, now.machine + LEASE)
+            claim = replace(
+                taken(line, now.machine, now.machine + LEASE), resent=line.resent or line.status == "unknown"
+            )
             if choice.channel not in self._providers:
                 # Our own outbox is a table of this database: claimed, delivered and settled in one transaction.
                 # `at` was when it was first wanted, by which it expires; once it is gone, caps count from now on.
@@ -182,7 +193,7 @@ class Sender:
                     return _doubt(doubted)
                 case "unknown" if line.kind == "marketing" and line.channel != "push":
                     return _answer(line)
-                case "unknown" if (line.until is not None and line.until > now.machine) or line.fence > 1:
+                case "unknown" if (line.until is not None and line.until > now.machine) or line.resent:
                     return _doubt(line)
         return None
 

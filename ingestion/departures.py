@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
@@ -27,12 +29,20 @@ from workflows.input import JourneyInput
 USER_ID = SearchAttributeKey.for_keyword("UserId")
 ENTRY = "entry"
 PATIENCE = timedelta(seconds=10)
+LONGEST_PART = 110
+"""Characters of a workflow id's part; servers on SQL may take 255 in all."""
 
 
 def workflow_id(place: Place) -> str:
     """`journey/user/key`, each part escaped so that two places never share an id."""
     parts = [place.journey, place.user_id, *([place.key] if place.key else [])]
-    return "/".join(quote(part, safe=" !$&'()*+,:;=@[]~-._") for part in parts)
+    return "/".join(map(_escaped, parts))
+
+
+def _escaped(part: str) -> str:
+    """The part as it is, as far as an id can hold it; one that would grow too long for any server is hashed."""
+    escaped = quote(part, safe=" !$&'()*+,:;=@[]~-._")
+    return escaped if len(escaped) <= LONGEST_PART else "h-" + hashlib.sha256(part.encode()).hexdigest()[:32]
 
 
 class StillStarting(JourneymanError):
@@ -67,7 +77,8 @@ class Departures:
                 task_queue=self._task_queue,
                 id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
                 search_attributes=TypedSearchAttributes([SearchAttributePair(USER_ID, place.user_id)]),
-                memo={ENTRY: entry.event_id},
+                # Summary and plan are dropped where a quiet phase goes on as a new run; the memo is kept.
+                memo={ENTRY: entry.event_id, "summary": summary, "plan": details},
                 static_summary=summary,
                 static_details=details,
                 start_delay=delay or None,
@@ -85,9 +96,8 @@ class Departures:
 
     async def cancel(self, run: OpenRun, reason: str) -> None:
         """Ask that very run to end; one that is closed already, or another of its id, is not touched."""
-        if run.first_run_id is None:
-            raise StillStarting("The run that a goal is to end has not been acknowledged yet; it is tried again.")
-        handle = self._client.get_workflow_handle(workflow_id(run.place), first_execution_run_id=run.first_run_id)
+        first_run_id = await self._known(run)
+        handle = self._client.get_workflow_handle(workflow_id(run.place), first_execution_run_id=first_run_id)
         try:
             await handle.cancel(reason=reason, rpc_timeout=PATIENCE)
         except RPCError as error:
@@ -96,6 +106,7 @@ class Departures:
 
     async def inform(self, run: OpenRun, events: tuple[Event, ...]) -> bool:
         """Signal events to the run; False if it has closed."""
+        await self._known(run)
         handle = self._client.get_workflow_handle(workflow_id(run.place))
         try:
             await handle.signal("event", [written(event) for event in events], rpc_timeout=PATIENCE)
@@ -107,12 +118,13 @@ class Departures:
 
     async def is_closed(self, run: OpenRun) -> bool:
         """Whether the server says that this run, or what it continued as, is over."""
-        if run.first_run_id is None and run.entry_id:
-            # Its start has not been acknowledged: it may open at any moment.
-            return False
         try:
+            if run.first_run_id is None and run.entry_id:
+                run = replace(run, first_run_id=await self._known(run))
             handle = self._client.get_workflow_handle(workflow_id(run.place))
             description = await handle.describe(rpc_timeout=PATIENCE)
+        except StillStarting:
+            return False  # It may open at any moment.
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
@@ -121,6 +133,25 @@ class Departures:
         if description.status is not WorkflowExecutionStatus.RUNNING:
             return True
         return bool(run.first_run_id and newest and newest != run.first_run_id)
+
+    async def first_run(self, place: Place, entry_id: str | None = None) -> str | None:
+        """The first run id of whatever stands under this id at last; None if nothing does, or another entry than asked for."""
+        try:
+            description = await self._client.get_workflow_handle(workflow_id(place)).describe(rpc_timeout=PATIENCE)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            return None
+        if entry_id is not None and await description.memo_value(ENTRY, None) != entry_id:
+            return None
+        return description.raw_description.workflow_execution_info.first_run_id or description.run_id
+
+    async def _known(self, run: OpenRun) -> str:
+        """The run's id; asked for where its start was answered and the answer never noted."""
+        found = run.first_run_id or await self.first_run(run.place, run.entry_id)
+        if found is None:
+            raise StillStarting("The run that an event is for has not been acknowledged yet; it is tried again.")
+        return found
 
 
 def described(journey: Journey[Event], event: Event, delay: timedelta) -> tuple[str, str]:

@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 from temporalio.client import Client
 from temporalio.exceptions import WorkflowAlreadyStartedError
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from events import Event
 from storage.database import UNREACHABLE, Database
@@ -48,6 +48,8 @@ from .router import Action, Cancel, Inform, Router, Start, Verify
 DATABASE = (DBAPIError, *UNREACHABLE)
 AT_ONCE = 16
 """People whose events are routed at the same time."""
+AWAY = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
+"""Answers that mean Temporal itself is not there, not that one run is wrong."""
 AT_A_LOOK = 500
 """How many people one look into the database finds."""
 BATCH = 100
@@ -145,6 +147,7 @@ class Relay:
             if actions:
                 started = await self._carry_out(actions)
                 async with self._database.write() as connection:
+                    await lock_people(self._database, connection, [user_id], datetime.now(UTC))
                     for entry, run_id in started.items():
                         await set_started(connection, entry, run_id)
                     await routed(connection, seqs)
@@ -213,6 +216,7 @@ class Relay:
         """Start the entry's run, and note that at once."""
         if (run_id := await self._depart(entry, event)) is not None:
             async with self._database.write() as connection:
+                await lock_people(self._database, connection, [entry.place.user_id], datetime.now(UTC))
                 await set_started(connection, entry, run_id)
 
     async def _depart(self, entry: Entry, event: Event) -> str | None:
@@ -220,7 +224,7 @@ class Relay:
         try:
             return await self._departures.start(self._catalogue[entry.place.journey].journey, entry, event)
         except WorkflowAlreadyStartedError as error:
-            await self._give_way(entry, error.run_id)
+            await self._give_way(entry, await self._departures.first_run(entry.place) or error.run_id)
             return None
 
     async def _give_way(self, entry: Entry, run_id: str | None) -> None:
@@ -270,8 +274,12 @@ class Relay:
         """One of a sweep: a journey that is gone, or whose condition throws, keeps nobody else waiting."""
         try:
             await chore
-        except (RPCError, *DATABASE):
+        except DATABASE:
             raise
+        except RPCError as error:
+            if error.status in AWAY:
+                raise
+            log.warning("Temporal refuses to look after a run", journey=place.journey, error=error.status.name)
         except Exception as error:
             log.warning("a run cannot be looked after; trying again", journey=place.journey, error=type(error).__name__)
 

@@ -12,7 +12,7 @@ from events import Event
 from profiles.person import Person
 from storage.database import Database
 from storage.facts import newest_first, read_events
-from storage.runs import Entry, OpenRun, Place, add_entry, entries_at, put_run, runs_of, set_entry
+from storage.runs import Entry, OpenRun, Place, add_entry, entries_at, put_run, runs_of, set_ending, set_entry
 from workflows.catalogue import Catalogue, Listed
 from workflows.definition import Journey
 
@@ -98,7 +98,7 @@ class Router:
                     await set_entry(connection, entry, "dropped", f"ended by {event.event_name} before it began")
             ending = replace(run, state="ending")
             if run.state != "ending":
-                await put_run(self._database, connection, ending)
+                await set_ending(connection, run)
             runs[run.place] = ending
             actions.append(Cancel(ending, event))
         return actions

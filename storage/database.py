@@ -31,7 +31,7 @@ class Database:
         """`durable=False` gives up the disk flush at commit; for rehearsals only."""
         try:
             parsed = make_url(url)
-        except ArgumentError as error:
+        except (ArgumentError, ValueError) as error:
             raise SettingsError(f"JOURNEYMAN_DATABASE is no database URL; {FORMS}.") from error
         self.url = url
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
@@ -78,11 +78,17 @@ class Database:
             ) from error
 
 
+PATIENCE = {"lock_timeout": "5s", "idle_in_transaction_session_timeout": "15s"}
+"""A machine that dies in mid-transaction holds its locks no longer than this."""
+
+
 class PostgreSQL:
     """A pool of connections to a PostgreSQL server."""
 
     def __init__(self, url: str) -> None:
-        self._engine = create_async_engine(url, pool_size=16, max_overflow=0, pool_pre_ping=True)
+        self._engine = create_async_engine(
+            url, pool_size=16, max_overflow=0, pool_pre_ping=True, connect_args={"server_settings": PATIENCE}
+        )
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:

@@ -44,6 +44,8 @@ class Send:
     provider_id: str | None = None
     until: datetime | None = None
     fence: int = 0
+    resent: bool = False
+    """Whether it was handed over once more after the provider had been silent about the first time."""
 
 
 def step_key(journey: str, key: str, entry: str, step: str, occurrence: int) -> str:
@@ -99,7 +101,7 @@ async def keep(database: Database, connection: AsyncConnection, send: Send, rend
     await connection.execute(database.insert(outbox).values(values).on_conflict_do_nothing())
 
 
-async def kept(connection: AsyncConnection, *, user_id: str | None = None, limit: int = 500) -> Sequence[Row[Any]]:
+async def kept(connection: AsyncConnection, *, user_id: str | None = None, limit: int = 100) -> Sequence[Row[Any]]:
     """The newest messages of our own outbox."""
     query = select(outbox).order_by(outbox.c.id.desc()).limit(limit)
     if user_id:

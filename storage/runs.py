@@ -67,6 +67,9 @@ def _at(place: Place, **others: Any) -> dict[str, Any]:
 RUNS_OF = select(open_runs).where(open_runs.c.user_id == bindparam("user"))
 RUN_AT = select(open_runs).where(_here(open_runs))
 REMOVE_RUN = delete(open_runs).where(_here(open_runs), open_runs.c.entry_id == bindparam("of_entry"))
+END_RUN = (
+    update(open_runs).where(_here(open_runs), open_runs.c.entry_id == bindparam("of_entry")).values(state="ending")
+)
 NOTE_RUN = (
     update(open_runs)
     .where(_here(open_runs), open_runs.c.entry_id == bindparam("of_entry"))
@@ -128,6 +131,11 @@ async def put_run(database: Database, connection: AsyncConnection, run: OpenRun)
     await upsert(database, connection, open_runs, [values])
 
 
+async def set_ending(connection: AsyncConnection, run: OpenRun) -> None:
+    """A goal has come for this run; whatever else is known of it stays."""
+    await connection.execute(END_RUN, _at(run.place, of_entry=run.entry_id))
+
+
 async def remove_run(connection: AsyncConnection, place: Place, entry_id: str) -> None:
     """Forget a run that the server said is closed; a newer one at its place stays."""
     await connection.execute(REMOVE_RUN, _at(place, of_entry=entry_id))
@@ -166,6 +174,12 @@ async def set_entry(connection: AsyncConnection, entry: Entry, state: EntryState
     await connection.execute(MOVE_ENTRY, _at(entry.place, **moved))
 
 
+async def drop_entry(connection: AsyncConnection, place: Place, event_id: str, reason: str) -> None:
+    """This entry came to nothing and counts for no `again`."""
+    moved = {"of_event": event_id, "new_state": "dropped", "why": reason, "now": datetime.now(UTC)}
+    await connection.execute(MOVE_ENTRY, _at(place, **moved))
+
+
 async def set_started(connection: AsyncConnection, entry: Entry, run_id: str) -> None:
     """Temporal has acknowledged the start of this entry's run, under this id."""
     await set_entry(connection, entry, "started")
@@ -178,8 +192,8 @@ async def drop_touches(connection: AsyncConnection, place: Place, seq: int) -> N
 
 
 async def waiting_entries(connection: AsyncConnection, limit: int) -> list[Entry]:
-    """Entries that wait until the run before them has closed, oldest first."""
-    query = select(entries).where(entries.c.state == "waiting").order_by(entries.c.seq).limit(limit)
+    """Some of the entries that wait until the run before them has closed; chance lets everybody's turn come."""
+    query = select(entries).where(entries.c.state == "waiting").order_by(func.random()).limit(limit)
     return [_entry(row) for row in await connection.execute(query)]
 
 
@@ -195,8 +209,8 @@ async def stale_entries(connection: AsyncConnection, before: datetime, limit: in
 
 
 async def ending_runs(connection: AsyncConnection, limit: int) -> list[OpenRun]:
-    """Runs that were cancelled and are not known to have closed."""
-    query = select(open_runs).where(open_runs.c.state == "ending").limit(limit)
+    """Some of the runs that were cancelled and are not known to have closed."""
+    query = select(open_runs).where(open_runs.c.state == "ending").order_by(func.random()).limit(limit)
     return [_run(row) for row in await connection.execute(query)]
 
 

@@ -197,6 +197,7 @@ sends = Table(
     Column("machine_at", Moment, nullable=False),
     Column("until", Moment),
     Column("fence", Integer, nullable=False),
+    Column("resent", Boolean, nullable=False, server_default=false()),
     Index("sends_of_person", "user_id", "at"),
     Index("sends_by_status", "status"),
 )
@@ -207,7 +208,7 @@ outbox = Table(
     metadata,
     Column("id", BigId, primary_key=True, autoincrement=True),
     Column("send_key", String(64), nullable=False, unique=True),
-    Column("user_id", String(200), nullable=False),
+    Column("user_id", String(200), nullable=False, index=True),
     Column("channel", String(10), nullable=False),
     Column("template", String(200), nullable=False),
     Column("rendered", JSON, nullable=False),

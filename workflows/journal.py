@@ -39,6 +39,10 @@ class Journal:
         """The moment noted when the open verb first began; a later run goes on with the same one."""
         return datetime.fromisoformat(self.records[self._next].setdefault("deadline", first.isoformat()))
 
+    def noted(self) -> Record:
+        """The record of the open verb, to read and write what a later run must know of it."""
+        return self.records[self._next]
+
     def close(self, now: datetime, **answer: Any) -> None:
         """The open verb is done, with this answer."""
         self.records[self._next].update(answer, at=now.isoformat())

@@ -143,20 +143,25 @@ class Traveller:
         await self._begun()
         if (record := self._answered("until")) is not None:
             return bool(record["usable"])
-        asked_at = self.journal.deadline(workflow.now())
-        current = moment
+        # What it waits for may move, and is then counted from that moment: a date that has moved into the past is past.
+        since, current, zone = self.journal.deadline(workflow.now()), moment, self.zone
+        if (moved := self.journal.noted().get("moved")) is not None and isinstance(moment, Dated):
+            current = Dated(trait=moment.trait, date=moved["date"])
 
         def due() -> datetime | None:
-            nonlocal current
-            if isinstance(current, Dated):
-                while (change := self._changed(current.trait)) is not None:
-                    current = Dated(trait=current.trait, date=change.date)
+            nonlocal since, current, zone
+            while isinstance(current, Dated) and (change := self._changed(current.trait)) is not None:
+                current, since = Dated(trait=current.trait, date=change.date), workflow.now()
+                self.journal.noted().update(moved={"date": change.date}, deadline=since.isoformat())
+            if self.zone.key != zone.key:
+                zone, since = self.zone, workflow.now()
+                self.journal.noted().update(deadline=since.isoformat())
             if isinstance(current, time):
-                return clock.next_local(asked_at, current, self.zone, weekdays)
-            return clock.moment_of(current.date if isinstance(current, Dated) else current, self.zone)
+                return clock.next_local(since, current, zone, weekdays)
+            instant = clock.moment_of(current.date if isinstance(current, Dated) else current, zone)
+            return instant if instant is not None and since <= instant <= since + clock.LONGEST else None
 
-        instant = due()
-        usable = instant is not None and asked_at <= instant <= asked_at + clock.LONGEST
+        usable = due() is not None
         if usable:
             words = f"until {moment:%H:%M}" if isinstance(moment, time) else "until the date"
             usable = await self._wait(due, words)
@@ -338,7 +343,9 @@ class Traveller:
             return
 
     def _is_long(self) -> bool:
-        return workflow.info().get_current_history_length() > EVENTS_BEFORE_CONTINUING
+        info = workflow.info()
+        # The server also suggests it for a history of few but large events.
+        return info.get_current_history_length() > EVENTS_BEFORE_CONTINUING or info.is_continue_as_new_suggested()
 
     def _changed(self, trait: str) -> DateChanged | None:
         for place, event in enumerate(self._inbox.waiting):

@@ -120,6 +120,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("send_key"),
     )
+    with op.batch_alter_table("outbox", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_outbox_user_id"), ["user_id"], unique=False)
+
     op.create_table(
         "people",
         sa.Column("user_id", sa.String(length=200), nullable=False),
@@ -171,6 +174,7 @@ def upgrade() -> None:
         sa.Column("machine_at", Moment(timezone=True), nullable=False),
         sa.Column("until", Moment(timezone=True), nullable=True),
         sa.Column("fence", sa.Integer(), nullable=False),
+        sa.Column("resent", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.PrimaryKeyConstraint("send_key"),
     )
     with op.batch_alter_table("sends", schema=None) as batch_op:
@@ -203,6 +207,9 @@ def downgrade() -> None:
 
     op.drop_table("routing")
     op.drop_table("people")
+    with op.batch_alter_table("outbox", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_outbox_user_id"))
+
     op.drop_table("outbox")
     with op.batch_alter_table("open_runs", schema=None) as batch_op:
         batch_op.drop_index("open_runs_of_person")
