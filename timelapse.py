@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,8 @@ from temporalio.testing import TimeSkipper
 
 Handle = WorkflowHandle[Any, Any]
 MARGIN = timedelta(milliseconds=50)
+PATIENCE = timedelta(seconds=8)
+"""How long to wait for the server's word; about a move past a wake that nobody serves it never comes."""
 
 
 class Timelapse:
@@ -21,14 +24,18 @@ class Timelapse:
 
     async def forward(self, handle: Handle, by: timedelta) -> None:
         """Move one run's clock ahead, and return when the server has done so."""
-        await self._skipper.fast_forward(handle, by)
+        async with asyncio.timeout(PATIENCE.total_seconds()):
+            await self._skipper.fast_forward(handle, by)
 
     async def wake(self, handle: Handle) -> bool:
         """Move a run to the moment its delay or first timer ends; False if it sleeps for neither."""
         left = await self.until_wake(handle)
         if left is None:
             return False
-        await self.forward(handle, max(left, timedelta(0)) + MARGIN)
+        try:
+            await self.forward(handle, max(left, timedelta(0)) + MARGIN)
+        except TimeoutError:
+            return False  # The run woke, or continued as new, before the server had moved it: look again.
         return True
 
     async def until_wake(self, handle: Handle) -> timedelta | None:

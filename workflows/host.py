@@ -14,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from events import Event
 
     from .definition import Journey, journey_of
-    from .inbox import Inbox
+    from .inbox import Inbox, written
     from .input import Carried, JourneyInput
     from .library import journey_module
     from .story import Story
@@ -45,6 +45,7 @@ class Host:
         name = workflow.info().workflow_type
         self._journey = journey_of(journey_module(name), name)
         traveller = self._traveller = Traveller(self._journey, self._input, self._inbox, self._story)
+        self._input = traveller.given
         traveller.skips_quiet = self._skips_quiet
         self._notice(self._inbox.waiting)
         if self._ended is not None:
@@ -58,9 +59,9 @@ class Host:
             return self._account(ended.outcome)
         except NotQuiet as prolonged:
             delay = timedelta(0) if traveller.skips_quiet else prolonged.delay
-            return self._go_on(self._input.model_copy(update={"event": prolonged.event}), delay)
+            return self._go_on(prolonged.event, delay)
         except ContinueLater:
-            return self._go_on(self._input, timedelta(0))
+            return self._go_on(written(traveller.event), timedelta(0))
         return self._account("went to its end")
 
     @workflow.signal(
@@ -137,7 +138,7 @@ class Host:
         untaken = [event.event_id for event in self._inbox.waiting]
         return self._story.result(outcome, untaken)
 
-    def _go_on(self, again: JourneyInput, delay: timedelta) -> dict[str, Any]:
+    def _go_on(self, event: dict[str, Any], delay: timedelta) -> dict[str, Any]:
         """Continue as new, unless the run was ended in this very task: that would be lost with the run that continues."""
         if (reason := workflow.cancellation_reason()) is not None:
             return self._account(self._in_words(reason))
@@ -152,5 +153,5 @@ class Host:
             begun=self._traveller.begun,
             skips_quiet=self._traveller.skips_quiet,
         )
-        given = again.model_copy(update={"carried": kept}).written()
+        given = self._input.model_copy(update={"event": event, "carried": kept}).written()
         return workflow.continue_as_new(args=[given], backoff_start_interval=delay or None)

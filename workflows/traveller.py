@@ -20,7 +20,7 @@ from messages import FirstOf, Message
 from . import clock
 from .definition import Journey
 from .inbox import Inbox, read_event, written
-from .input import JourneyInput
+from .input import Carried, JourneyInput
 from .journal import Journal, Record
 from .requests import BEGIN, PROFILE, SEND, Answer, MessageRequest, Pass, SendRequest, requested, step_name
 from .story import Story
@@ -62,7 +62,8 @@ class Traveller:
 
     def __init__(self, journey: Journey[Event] | None, given: JourneyInput, inbox: Inbox, story: Story) -> None:
         self._journey = journey
-        self._given = given
+        # The start event is held as what it is, not once more as JSON: thousands of runs wait in one worker.
+        self.given = given.model_copy(update={"event": {}, "carried": Carried()})
         self._inbox = inbox
         self._story = story
         self.event = given.start_event()
@@ -82,7 +83,7 @@ class Traveller:
 
     @property
     def id(self) -> str:
-        return self._given.user
+        return self.given.user
 
     @property
     def device(self) -> Device:
@@ -240,9 +241,9 @@ class Traveller:
         return Pass(
             user=self.id,
             journey=info.workflow_type,
-            key=self._given.key,
-            entry=self._given.entry,
-            entry_seq=self._given.entry_seq,
+            key=self.given.key,
+            entry=self.given.entry,
+            entry_seq=self.given.entry_seq,
             event=self.event.event_id,
             event_seq=self.event.seq,
             first_run=info.first_execution_run_id,

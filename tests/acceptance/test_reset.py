@@ -24,7 +24,10 @@ async def test_reset_and_second_pass(stage: Stage) -> None:
     await stage.happens(stage.event("twice", "Page Viewed", path="/again"))
     await walk_to_the_end(stage, 4)
     # The first pass lies in skipped time, so the ledger's order by time is not that of the passes.
-    assert sorted(kinds(await stage.sends("twice"))) == ["email win_back/last_offer"] * 2 + ["email win_back/we_miss_you"] * 2
+    assert (
+        sorted(kinds(await stage.sends("twice")))
+        == ["email win_back/last_offer"] * 2 + ["email win_back/we_miss_you"] * 2
+    )
 
 
 async def walk_to_the_end(stage: Stage, messages: int) -> None:
