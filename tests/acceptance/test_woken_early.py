@@ -9,30 +9,30 @@ from storage.ledger import kept
 from tests.stage import Stage, kinds
 
 
-async def test_by_accident(stage: Stage) -> None:
+async def test_by_accident(stage: Stage, user: str) -> None:
     """Whatever wakes a delayed run before its time, it sends nothing and sleeps on until the quiet is over.
 
     Killed by: dropping the look at the time in Guard.admit.
     """
-    await stage.knows("woken")
-    await stage.happens(stage.event("woken", "Cart Updated", cart_id="c", value="30", currency="EUR"))
-    before = await stage.run_id("cart_abandonment", "woken", "c")
+    await stage.knows(user)
+    await stage.happens(stage.event(user, "Cart Updated", cart_id="c", value="30", currency="EUR"))
+    before = await stage.run_id("cart_abandonment", user, "c")
     with pytest.raises(WorkflowUpdateFailedError):
-        await stage.handle("cart_abandonment", "woken", "c").execute_update("no such update")
-    await stage.asleep_again("cart_abandonment", "woken", "c", after=before)
-    assert await stage.sends("woken") == []
-    await stage.wake("cart_abandonment", "woken", "c")
-    assert kinds(await stage.sent("woken")) == ["email cart/still_here"]
+        await stage.handle("cart_abandonment", user, "c").execute_update("no such update")
+    await stage.asleep_again("cart_abandonment", user, "c", after=before)
+    assert await stage.sends(user) == []
+    await stage.wake("cart_abandonment", user, "c")
+    assert kinds(await stage.sent(user)) == ["email cart/still_here"]
 
 
-async def test_by_support(stage: Stage) -> None:
+async def test_by_support(stage: Stage, user: str) -> None:
     """`skip` in the quiet phase lets the journey begin at once, with what the cart holds by now."""
-    await stage.knows("hurried")
+    await stage.knows(user)
     for value in ("30", "75"):
-        await stage.happens(stage.event("hurried", "Cart Updated", cart_id="c", value=value, currency="EUR"))
-    answer = await stage.handle("cart_abandonment", "hurried", "c").execute_update("skip", "a test by support")
+        await stage.happens(stage.event(user, "Cart Updated", cart_id="c", value=value, currency="EUR"))
+    answer = await stage.handle("cart_abandonment", user, "c").execute_update("skip", "a test by support")
     assert "begins now" in answer
-    assert kinds(await stage.sent("hurried")) == ["email cart/still_here"]
+    assert kinds(await stage.sent(user)) == ["email cart/still_here"]
     async with stage.database.read() as connection:
-        (message,) = await kept(connection, user_id="hurried")
+        (message,) = await kept(connection, user_id=user)
     assert "€75.00" in message.rendered["text"]

@@ -13,6 +13,7 @@ from playwright.async_api import Browser, async_playwright
 from profiles.unsubscribe_links import UnsubscribeLinks
 from service import Service, serving
 from storage.people import blocked
+from tests.door import somebody
 from tests.servers import free_port
 from tests.stage import Stage
 
@@ -41,11 +42,12 @@ async def address(stage: Stage) -> AsyncIterator[str]:
 
 async def test_outbox(stage: Stage, address: str, browser: Browser) -> None:
     """The outbox shows an email as it would look, in a frame of its own, to whoever looks for that person."""
-    await stage.knows("reader", firstName="Ada")
-    await stage.happens(stage.event("reader", "Signed Up"))
-    await stage.sent("reader")
+    reader = somebody()
+    await stage.knows(reader, firstName="Ada")
+    await stage.happens(stage.event(reader, "Signed Up"))
+    await stage.sent(reader)
     page = await browser.new_page()
-    await page.goto(f"{address}/outbox?user=reader")
+    await page.goto(f"{address}/outbox?user={reader}")
     frame = page.frame_locator("iframe").first
     assert "Ada" in await frame.locator("body").inner_text()
     sandbox = await page.locator("iframe").first.get_attribute("sandbox")
@@ -58,16 +60,17 @@ async def test_outbox(stage: Stage, address: str, browser: Browser) -> None:
 
 async def test_unsubscribe(stage: Stage, address: str, browser: Browser) -> None:
     """Opening the link in a marketing email changes nothing; pressing its button ends that topic, and no other."""
-    await stage.knows("leaver")
-    link = UnsubscribeLinks(stage.settings.secret_key(), address).link("leaver", "email", "carts")
+    leaver = somebody()
+    await stage.knows(leaver)
+    link = UnsubscribeLinks(stage.settings.secret_key(), address).link(leaver, "email", "carts")
     page = await browser.new_page()
     await page.goto(link)
     async with stage.database.read() as connection:
-        assert await blocked(connection, "leaver") == set()
+        assert await blocked(connection, leaver) == set()
     await page.get_by_role("button").click()
     await page.get_by_role("heading", name="You are unsubscribed").wait_for()
     async with stage.database.read() as connection:
-        assert await blocked(connection, "leaver") == {("email", "carts")}
+        assert await blocked(connection, leaver) == {("email", "carts")}
     await page.goto(link[:-1] + ("A" if link[-1] != "A" else "B"))
     assert "not valid" in await page.inner_text("h1")
     await page.close()

@@ -178,5 +178,6 @@ async def test_a_new_run_takes_25_kib_more(journey: str) -> None:
             for run in runs:
                 run.evict()
 
-    ours, least = held(Host), held(Minimal)
+    # What other threads of this process allocate meanwhile is counted too, so the least of three tries is the run's own.
+    ours, least = min(held(Host) for _ in range(3)), min(held(Minimal) for _ in range(3))
     assert ours - least <= 25, f"{ours:.1f} KiB against {least:.1f} KiB"
