@@ -11,10 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from events import Event
 from messages import Channel
 from profiles.person import Person
+from storage.consents import EVERY, consents_of
 from storage.database import Database
 from storage.facts import newest_first
 from storage.ledger import Send, counted
-from storage.people import blocked
 from storage.runs import OpenRun, Place, drop_entry, drop_touches, last_seq, put_run, run_at
 from workflows.clock import zone_of
 from workflows.definition import Journey
@@ -83,7 +83,7 @@ class Guard:
         now: datetime,
     ) -> MessageRequest | str:
         """The first message whose channel reaches the person, or why none does."""
-        reach, pairs, reasons = self.reach(person, now), await blocked(connection, person.user_id), []
+        reach, consents, reasons = self.reach(person, now), await consents_of(connection, person.user_id), []
         for message in request.messages:
             hindrance = await self._pointless(connection, request.walk, message)
             told = details(message)
@@ -91,7 +91,7 @@ class Guard:
                 hindrance = "refused by the provider"
             elif hindrance is None and message.channel not in reach:
                 hindrance = UNREACHED[message.channel]
-            elif hindrance is None and told.kind != "transactional" and _closed(pairs, message.channel, told.topic):
+            elif hindrance is None and told.kind != "transactional" and consents.refuses(message.channel, told.topic):
                 hindrance = "unsubscribed or suppressed"
             if hindrance is None:
                 return message
@@ -100,8 +100,8 @@ class Guard:
 
     async def closed_channels(self, connection: AsyncConnection, user_id: str) -> frozenset[str]:
         """Channels that must not be used for anything."""
-        pairs = await blocked(connection, user_id)
-        return frozenset(channel for channel in UNREACHED if _closed(pairs, channel, "*"))
+        consents = await consents_of(connection, user_id)
+        return frozenset(channel for channel in UNREACHED if consents.refuses(channel, EVERY))
 
     async def _pointless(self, connection: AsyncConnection, walk: Pass, message: MessageRequest) -> str | None:
         if message.unless:
@@ -178,7 +178,3 @@ class Guard:
         if begun and known.begun_seq is None:
             known = replace(known, begun_seq=await last_seq(connection, walk.user))
         await put_run(self._database, connection, replace(known, due_at=due_at))
-
-
-def _closed(pairs: Container[tuple[str, str]], channel: str, topic: str) -> bool:
-    return any(pair in pairs for pair in ((channel, topic), (channel, "*"), ("*", topic), ("*", "*")))

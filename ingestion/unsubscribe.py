@@ -10,8 +10,8 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from profiles.unsubscribe_links import UnsubscribeLinks
+from storage.consents import consent
 from storage.database import Database
-from storage.people import suppress
 
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>{title}</title><style>body{{font:18px/1.5 system-ui,sans-serif;max-width:32rem;margin:15vh auto;padding:0 1rem;color:#1f2933}}
@@ -40,7 +40,7 @@ def unsubscribe_routes(database: Database, links: UnsubscribeLinks) -> list[Rout
         if told is None:
             return _page("This link is not valid", "Nothing was changed.", status=404)
         user_id, channel, topic = told
-        await suppress(database, user_id, channel, topic, "unsubscribed", datetime.now(UTC))
+        await consent(database, user_id, channel, topic, given=False, reason="unsubscribed", now=datetime.now(UTC))
         return _page("You are unsubscribed", f"No more messages about <b>{escape(topic.replace('_', ' '))}</b>.")
 
     return [

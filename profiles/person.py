@@ -38,6 +38,8 @@ class Person:
     currency: str | None = None
     categories: dict[str, int] = field(default_factory=dict)
     tokens: list[dict[str, str]] = field(default_factory=list)
+    hours: dict[str, int] = field(default_factory=dict)
+    """How often the person was there in each hour of their own day, "0" to "23"."""
 
     def learn(self, traits: dict[str, Any]) -> None:
         """Take over traits as Segment's identify sends them; None removes one."""

@@ -46,6 +46,8 @@ class Send:
     fence: int = 0
     resent: bool = False
     """Whether it was handed over once more after the provider had been silent about the first time."""
+    priority: int = 50
+    """The journey's; under a cap the higher goes first."""
 
 
 def step_key(journey: str, key: str, entry: str, step: str, occurrence: int) -> str:

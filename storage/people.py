@@ -16,11 +16,10 @@ from profiles.carts import Cart
 from profiles.person import Person
 
 from .database import Database
-from .tables import carts, people, suppressions
+from .tables import carts, people
 
 # Built once: putting a statement together costs as much as running it.
 PERSON = select(people).where(people.c.user_id == bindparam("user"))
-BLOCKED = select(suppressions.c.channel, suppressions.c.topic).where(suppressions.c.user_id == bindparam("user"))
 
 
 async def lock_people(
@@ -84,19 +83,6 @@ async def write_carts(database: Database, connection: AsyncConnection, changed: 
     ]
     if rows:
         await upsert(database, connection, carts, rows)
-
-
-async def blocked(connection: AsyncConnection, user_id: str) -> set[tuple[str, str]]:
-    """(channel, topic) pairs that must not be used for this person; `*` stands for all."""
-    return {(row.channel, row.topic) for row in await connection.execute(BLOCKED, {"user": user_id})}
-
-
-async def suppress(database: Database, user_id: str, channel: str, topic: str, reason: str, now: datetime) -> None:
-    """From the commit on nothing of that topic is claimed for this person through that channel."""
-    async with database.write() as connection:
-        await lock_people(database, connection, [user_id], now)
-        row = {"user_id": user_id, "channel": channel, "topic": topic, "reason": reason, "at": now}
-        await upsert(database, connection, suppressions, [row])
 
 
 def _person(row: Any) -> Person:

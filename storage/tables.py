@@ -75,6 +75,7 @@ people = Table(
     Column("currency", String(3)),
     Column("categories", JSON, nullable=False),
     Column("tokens", JSON, nullable=False),
+    Column("hours", JSON, nullable=False, server_default="{}"),
 )
 
 anonymous = Table(
@@ -198,6 +199,7 @@ sends = Table(
     Column("until", Moment),
     Column("fence", Integer, nullable=False),
     Column("resent", Boolean, nullable=False, server_default=false()),
+    Column("priority", Integer, nullable=False, server_default=text("50")),
     Index("sends_of_person", "user_id", "at"),
     Index("sends_by_status", "status"),
 )
@@ -217,13 +219,36 @@ outbox = Table(
 )
 """Rendered messages that stay here: everything in-app, and email and push while no provider is set."""
 
-suppressions = Table(
-    "suppressions",
+consents = Table(
+    "consents",
     metadata,
     Column("user_id", String(200), primary_key=True),
     Column("channel", String(10), primary_key=True),
     Column("topic", String(50), primary_key=True),
+    Column("given", Boolean, nullable=False),
     Column("reason", String(50), nullable=False),
     Column("at", Moment, nullable=False),
 )
-"""What must not be sent: `*` stands for every channel or every topic."""
+"""What a person has asked for and asked not to get, last word first; `*` stands for every channel or every topic."""
+
+unreachable = Table(
+    "unreachable",
+    metadata,
+    Column("channel", String(10), primary_key=True),
+    Column("address_hash", String(64), primary_key=True),
+    Column("reason", String(200), nullable=False),
+    Column("at", Moment, nullable=False),
+)
+"""Addresses that a provider has said to be dead, as keyed hashes; whoever has one of them is not sent to it."""
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", String(200), primary_key=True),
+    Column("send_key", String(64), nullable=False, index=True),
+    Column("event", String(30), nullable=False),
+    Column("by_machine", Boolean, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("received_at", Moment, nullable=False),
+)
+"""What providers' webhooks have told of each message, once per the provider's own event id."""

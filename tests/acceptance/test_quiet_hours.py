@@ -12,7 +12,7 @@ import pytest_asyncio
 from temporalio.api.enums.v1 import EventType
 
 from stack import TemporalServer
-from storage.people import suppress
+from storage.consents import consent
 from tests.servers import wait_until
 from tests.stage import Stage, kinds, staged
 
@@ -81,7 +81,7 @@ async def test_unsubscribed_in_the_night(held: Stage, user: str) -> None:
 
     Killed by: skipping Guard.choose for a line that is held.
     """
-    await suppress(held.database, user, "email", "carts", "unsubscribed", datetime.now(UTC))
+    await consent(held.database, user, "email", "carts", given=False, reason="unsubscribed", now=datetime.now(UTC))
     await held.wake("cart_abandonment", user, "c")
 
     async def withheld() -> bool:

@@ -12,7 +12,7 @@ from playwright.async_api import Browser, async_playwright
 
 from profiles.unsubscribe_links import UnsubscribeLinks
 from service import Service, serving
-from storage.people import blocked
+from storage.consents import consents_of
 from tests.door import somebody
 from tests.servers import free_port
 from tests.stage import Stage
@@ -66,11 +66,11 @@ async def test_unsubscribe(stage: Stage, address: str, browser: Browser) -> None
     page = await browser.new_page()
     await page.goto(link)
     async with stage.database.read() as connection:
-        assert await blocked(connection, leaver) == set()
+        assert (await consents_of(connection, leaver)).refused == frozenset()
     await page.get_by_role("button").click()
     await page.get_by_role("heading", name="You are unsubscribed").wait_for()
     async with stage.database.read() as connection:
-        assert await blocked(connection, leaver) == {("email", "carts")}
+        assert (await consents_of(connection, leaver)).refused == {("email", "carts")}
     await page.goto(link[:-1] + ("A" if link[-1] != "A" else "B"))
     assert "not valid" in await page.inner_text("h1")
     await page.close()
