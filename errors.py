@@ -11,6 +11,7 @@ JourneymanError
     ├── NeverSent            it never left this machine: safe to try again
     ├── TryLater             the provider asked us to wait (429): safe to try again
     ├── Refused              the provider will never accept it (4xx): not tried again
+    │   └── AddressGone      nor anything else for this address
     └── InDoubt              it may have arrived: never blindly tried again
 """
 
@@ -63,6 +64,10 @@ class TryLater(ProviderError):
 
 class Refused(ProviderError):
     """The provider refused this message for good."""
+
+
+class AddressGone(Refused):
+    """The address no longer exists: an unregistered push token, an installation that was removed."""
 
 
 class InDoubt(ProviderError):

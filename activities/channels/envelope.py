@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Literal, Protocol
 
 from messages import Channel, Rendered
@@ -25,7 +26,11 @@ class Envelope:
     kind: MessageKind
     rendered: Rendered = field(repr=False)
     address: str = field(default="", repr=False)
-    """Email address or push token; empty for in-app."""
+    """Email address or push address; empty for in-app."""
+    address_kind: str = ""
+    """For push: `token` (a registration token) or `fid` (a Firebase installation id)."""
+    valid_for: timedelta | None = None
+    """How much longer the message makes sense; None for as long as it takes."""
     unsubscribe_url: str = field(default="", repr=False)
     """Where one click unsubscribes this person from this topic (RFC 8058); empty where that is not offered."""
 
