@@ -1,8 +1,10 @@
-"""How Temporal is reached: by its own names and profiles where they are set, else at the embedded server."""
+"""How Temporal and the database are reached."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from temporalio.client import Client
@@ -11,10 +13,12 @@ from temporalio.service import RPCError
 
 from errors import SettingsError
 from settings import Settings
+from storage.database import Database
+from storage.migrate import migrate
 
 
 async def connect(settings: Settings, *, embedded: str | None = None, **options: Any) -> Client:
-    """A connected client. Address, namespace, TLS and API key come from TEMPORAL_* or a profile in temporal.toml.
+    """A Temporal client. Address, namespace, TLS and API key come from TEMPORAL_* or a profile in temporal.toml.
 
     `embedded` is the address of a server of our own, which needs none of these. Raises SettingsError, naming the
     address, where nothing answers within ten seconds.
@@ -28,6 +32,19 @@ async def connect(settings: Settings, *, embedded: str | None = None, **options:
             f"Temporal does not answer at {config['target_host']} ({type(error).__name__}). "
             "Start it with `python starter.py run`, or set TEMPORAL_ADDRESS to your cluster's."
         ) from None
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Database]:
+    """The database, with its tables, closed at the end; SettingsError where it cannot be opened."""
+    if not settings.database:
+        settings.home()
+    database = Database(settings.database_url)
+    try:
+        await migrate(database)
+        yield database
+    finally:
+        await database.close()
 
 
 def _configured() -> dict[str, Any]:

@@ -7,24 +7,32 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from typing import get_args
 
 import uvicorn
 from temporalio.client import Client
 
-from connect import connect
+from activities.rendering import Templates
+from connect import connect, opened
 from context.location import Places
 from context.stores import read_stores
 from errors import SettingsError
 from ingestion.accept import Acceptor
 from ingestion.app import FrontDoor
+from ingestion.deliveries import Deliveries
+from ingestion.life import Life, living
 from ingestion.opaque import Opaque
+from ingestion.pages import Pages
+from ingestion.preferences import Offer, preference_routes
 from ingestion.relay import Relay
+from ingestion.sendgrid_webhook import sendgrid_webhook
 from ingestion.unsubscribe import unsubscribe_routes
+from messages import Channel
+from profiles.addresses import Addresses
 from profiles.unsubscribe_links import UnsubscribeLinks
-from settings import Settings
+from settings import ROOT, Settings
 from stack import TemporalServer
 from storage.database import Database
-from storage.migrate import migrate
 from worker import working
 from workflows.catalogue import Catalogue
 
@@ -42,23 +50,10 @@ class Service:
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Database]:
-    """The database, with its tables, closed at the end."""
-    if not settings.database:
-        settings.home()
-    database = Database(settings.database_url)
-    try:
-        await migrate(database)
-        yield database
-    finally:
-        await database.close()
-
-
-@asynccontextmanager
 async def receiving(
     settings: Settings, database: Database, client: Client, catalogue: Catalogue
 ) -> AsyncIterator[Service]:
-    """Accept and relay, without the door."""
+    """Accept and relay, without the door. PartDied ends the block when one of the two dies."""
     relay = Relay(database, client, catalogue, task_queue=settings.task_queue)
     acceptor = Acceptor(
         database,
@@ -68,27 +63,46 @@ async def receiving(
         dates=settings.dates(),
         committed=relay.wake,
     )
-    async with relay, acceptor:
+    async with relay, acceptor, living(relay.life, acceptor.life):
         yield Service(settings, database, client, catalogue, acceptor, relay)
 
 
 @asynccontextmanager
 async def serving(service: Service) -> AsyncIterator[None]:
-    """The front door over HTTP, on the port of the settings."""
+    """The front door over HTTP, on the port of the settings. PartDied if it cannot be started, or dies."""
     settings = service.settings
-    door = FrontDoor(service.acceptor, service.database, settings.keys())
+    door = FrontDoor(service.acceptor, service.database, settings.keys(), [service.relay.life, service.acceptor.life])
     links = UnsubscribeLinks(settings.secret_key(), settings.front_door)
-    app = door.app(*unsubscribe_routes(service.database, links))
+    pages = Pages(service.database, service.acceptor, links, shop=settings.shop_name)
+    addresses = Addresses(settings.secret_key())
+    deliveries = Deliveries(service.database, service.acceptor, addresses, front_door=settings.front_door)
+    app = door.app(
+        *unsubscribe_routes(pages),
+        *preference_routes(pages, offer_of(settings)),
+        sendgrid_webhook(deliveries, settings.webhook_key),
+    )
     config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=5)
     with listening(settings.host, settings.port) as listener:
-        server = _Server(config)
-        task = asyncio.create_task(server.serve(sockets=[listener]))
+        server, life = _Server(config), Life("front door")
+        life.begin(server.serve(sockets=[listener]))
         try:
-            await server.ready.wait()
-            yield
+            async with living(life):
+                await server.ready.wait()
+                yield
         finally:
             server.should_exit = True
-            await task
+            await life.end(cancel=False)
+
+
+def offer_of(settings: Settings) -> Offer:
+    """What people may choose from, by the front matter of the templates: neither what is transactional nor technical calls."""
+    templates = Templates(ROOT / "templates", shop=settings.shop)
+    channels: dict[str, set[str]] = {}
+    for channel in get_args(Channel):
+        for details in (templates.details(channel, name) for name in templates.names(channel)):
+            if details.kind == "marketing" or (details.kind == "service" and channel != "webhook"):
+                channels.setdefault(details.topic, set()).add(channel)
+    return Offer(channels, settings.policy.opt_in)
 
 
 @asynccontextmanager
@@ -132,10 +146,8 @@ class _Server(uvicorn.Server):
         self.ready = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        try:
-            await super().startup(sockets)
-        finally:
-            self.ready.set()
+        await super().startup(sockets)
+        self.ready.set()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -6,9 +6,11 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
+from typing import get_args
 
 import structlog
 import uvloop
@@ -17,19 +19,23 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 import logs
+from activities.channels.endpoints import ADDRESSES, Endpoint, endpoint_of
 from activities.channels.envelope import Provider
+from activities.channels.firebase import Firebase
 from activities.channels.sendgrid import SendGrid
+from activities.channels.webhook import Webhooks
 from activities.rendering import Templates
 from activities.send import Sender
-from connect import connect
-from errors import JourneymanError, TemplateError
+from connect import connect, opened
+from errors import JourneymanError, SettingsError, TemplateError
 from messages import Channel
+from profiles.addresses import Addresses
 from profiles.unsubscribe_links import UnsubscribeLinks
 from settings import ROOT, Settings
 from storage.database import Database
-from storage.migrate import migrate
 from workflows.catalogue import Catalogue
 from workflows.host import Host
+from workflows.queues import Queues, know, queue_name
 
 PASSED_THROUGH = (
     "events",
@@ -55,11 +61,15 @@ def runner() -> SandboxedWorkflowRunner:
 
 def providers(settings: Settings) -> dict[Channel, Provider]:
     """What really sends; channels without credentials stay in our own outbox."""
-    key = settings.sendgrid_api_key.get_secret_value()
-    if not key:
-        return {}
-    sender = (settings.sender, settings.sender_name)
-    return {"email": SendGrid(key, sender=sender, reply_to=settings.reply_to or None, host=settings.sendgrid_url)}
+    found: dict[Channel, Provider] = {}
+    if key := settings.sendgrid_api_key.get_secret_value():
+        sender = (settings.sender, settings.sender_name)
+        found["email"] = SendGrid(key, sender=sender, reply_to=settings.reply_to or None, host=settings.sendgrid_url)
+    if key_file := settings.firebase_credentials:
+        found["push"] = Firebase(Path(key_file), icon=settings.push_icon)
+    if endpoints := settings.endpoints:
+        found["webhook"] = Webhooks(endpoints)
+    return found
 
 
 def sender_of(settings: Settings, database: Database, catalogue: Catalogue, reach: dict[Channel, Provider]) -> Sender:
@@ -67,7 +77,14 @@ def sender_of(settings: Settings, database: Database, catalogue: Catalogue, reac
     links = UnsubscribeLinks(settings.secret_key(), settings.front_door)
     templates = Templates(ROOT / "templates", shop=settings.shop)
     check_templates(catalogue, templates)
-    return Sender(database, catalogue, templates, settings.policy, reach, links)
+    check_endpoints(catalogue, settings.endpoints)
+    addresses = Addresses(settings.secret_key())
+    limited = frozenset(settings.channel_rates)
+    kinds = {
+        (each, name): templates.details(each, name).kind for each in get_args(Channel) for name in templates.names(each)
+    }
+    know(settings.task_queue, Queues(limited, kinds))
+    return Sender(database, catalogue, templates, settings.policy, reach, links, addresses, limited=limited)
 
 
 def check_templates(catalogue: Catalogue, templates: Templates) -> None:
@@ -80,19 +97,46 @@ def check_templates(catalogue: Catalogue, templates: Templates) -> None:
                 raise TemplateError(f"journeys/{listed.journey.name}.py: {error}.") from None
 
 
-def worker_of(client: Client, settings: Settings, sender: Sender) -> Worker:
-    """A worker for every journey."""
-    return Worker(
-        client,
-        task_queue=settings.task_queue,
-        workflows=[Host],
-        activities=[sender.send, sender.begin, sender.profile],
-        workflow_runner=runner(),
-        max_cached_workflows=2000,
-        max_concurrent_workflow_tasks=20,
-        max_concurrent_activities=50,
-        graceful_shutdown_timeout=timedelta(seconds=15),
-    )
+def check_endpoints(catalogue: Catalogue, endpoints: Mapping[str, Endpoint]) -> None:
+    """Raise SettingsError, naming the journey, for a call to an endpoint without an address, unless none has one."""
+    for listed in catalogue if endpoints else ():
+        for channel, template in listed.messages:
+            if channel == "webhook" and (name := endpoint_of(template)) not in endpoints:
+                raise SettingsError(
+                    f'journeys/{listed.journey.name}.py calls webhook("{template}"), and {ADDRESSES} names no endpoint {name}: '
+                    f"add {name}=https://… to it."
+                )
+
+
+@asynccontextmanager
+async def worker_of(client: Client, settings: Settings, sender: Sender) -> AsyncIterator[None]:
+    """A worker for every journey, and beside it one for the queue of each channel that has a rate; they stop at the end."""
+    async with AsyncExitStack() as stack:
+        for channel, rate in settings.channel_rates.items():
+            limited = Worker(
+                client,
+                task_queue=queue_name(settings.task_queue, channel),
+                activities=[sender.send],
+                max_concurrent_activities=50,
+                # The server's own limit: one for the queue, however many workers ask.
+                max_task_queue_activities_per_second=rate,
+                disable_eager_activity_execution=True,
+                graceful_shutdown_timeout=timedelta(seconds=15),
+            )
+            await stack.enter_async_context(limited)
+        journeys = Worker(
+            client,
+            task_queue=settings.task_queue,
+            workflows=[Host],
+            activities=[sender.send, sender.begin, sender.profile],
+            workflow_runner=runner(),
+            max_cached_workflows=2000,
+            max_concurrent_workflow_tasks=20,
+            max_concurrent_activities=50,
+            graceful_shutdown_timeout=timedelta(seconds=15),
+        )
+        await stack.enter_async_context(journeys)
+        yield
 
 
 @asynccontextmanager
@@ -110,7 +154,7 @@ async def working(
             yield sender
     finally:
         for provider in reach.values():
-            if isinstance(provider, SendGrid):
+            if isinstance(provider, SendGrid | Firebase | Webhooks):
                 await provider.close()
 
 
@@ -118,17 +162,11 @@ async def run() -> None:
     """Work until SIGINT or SIGTERM."""
     settings = Settings.read()
     catalogue = Catalogue.load()
-    if not settings.database:
-        settings.home()
-    database = Database(settings.database_url)
-    try:
-        await migrate(database)
+    async with opened(settings) as database:
         client = await connect(settings)
         async with working(client, settings, database, catalogue):
             log.info("working", task_queue=settings.task_queue, journeys=[each.journey.name for each in catalogue])
             await stopped()
-    finally:
-        await database.close()
 
 
 async def stopped() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,14 +14,15 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from errors import EventConflict, EventError, EventTooLarge, JourneymanError, SettingsError
-from messages import RenderedCard, RenderedEmail
+from errors import EventConflict, EventError, EventTooLarge, JourneymanError, PartDied, SettingsError
+from messages import RenderedCall, RenderedCard, RenderedEmail
 from storage.database import UNREACHABLE, Database
 from storage.ledger import kept
-from storage.runs import backlog
+from storage.routing import backlog
 
 from .accept import Acceptor
 from .incoming import Incoming
+from .life import Life
 from .outbox_page import OutboxMessage, outbox_page
 from .segment import BATCH_LIMIT, Call, messages, parse_body, write_key
 
@@ -43,9 +44,13 @@ log = structlog.get_logger()
 class FrontDoor:
     """Answers 200 only for what is committed."""
 
-    def __init__(self, acceptor: Acceptor, database: Database, write_keys: frozenset[str]) -> None:
+    def __init__(
+        self, acceptor: Acceptor, database: Database, write_keys: frozenset[str], lives: Iterable[Life] = ()
+    ) -> None:
+        """`lives` are the parts of this process that `/health` answers for."""
         self._acceptor = acceptor
         self._database = database
+        self._lives = tuple(lives)
         self._write_keys = [key.encode() for key in write_keys if key]
 
     def app(self, *others: BaseRoute) -> Starlette:
@@ -120,10 +125,12 @@ class FrontDoor:
         return HTMLResponse(outbox_page([_kept(row) for row in rows], channel=channel, user=user_id))
 
     async def health(self, _: Request) -> Response:
-        """Whether the database answers, and how many events wait for Temporal."""
+        """Whether every part lives and the database answers, and how many events wait for Temporal."""
         try:
+            for life in self._lives:
+                life.check()
             await self._database.check()
-        except SettingsError as error:
+        except (PartDied, SettingsError) as error:
             return _problem(503, str(error), {"Retry-After": "2"})
         async with self._database.read() as connection:
             return JSONResponse({"status": "ok", "unrouted": await backlog(connection)})
@@ -146,7 +153,7 @@ async def _body(request: Request) -> bytes:
 
 
 def _kept(row: Row[Any]) -> OutboxMessage:
-    shape = RenderedEmail if row.channel == "email" else RenderedCard
+    shape = {"email": RenderedEmail, "webhook": RenderedCall}.get(row.channel, RenderedCard)
     return OutboxMessage(
         id=row.send_key[:12],
         channel=row.channel,

@@ -4,60 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Coroutine, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import structlog
-from sqlalchemy.exc import DBAPIError
 from temporalio.client import Client
-from temporalio.exceptions import WorkflowAlreadyStartedError
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
-from events import Event
-from storage.database import UNREACHABLE, Database
+from storage.database import DATABASE, Database
 from storage.facts import read_events
+from storage.hands import Hands
 from storage.people import lock_people
-from storage.runs import (
-    Entry,
-    OpenRun,
-    Place,
-    backlog,
-    ending_runs,
-    entries_at,
-    put_run,
-    remove_run,
-    routed,
-    routes_of,
-    run_at,
-    set_aside,
-    set_entry,
-    set_started,
-    stale_entries,
-    unrouted,
-    waiting_entries,
-)
+from storage.routing import backlog, routed, routes_of, set_aside, unrouted
+from storage.runs import Entry, OpenRun, Place, set_started
 from workflows.catalogue import Catalogue
 
+from .aftercare import Aftercare
 from .departures import Departures, StillStarting
+from .life import Life
 from .router import Action, Cancel, Inform, Router, Start, Verify
 
-DATABASE = (DBAPIError, *UNREACHABLE)
 AT_ONCE = 16
 """People whose events are routed at the same time."""
-AWAY = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
-"""Answers that mean Temporal itself is not there, not that one run is wrong."""
 AT_A_LOOK = 500
-"""How many people one look into the database finds."""
+"""How many people with unrouted events are looked at together."""
+LOOKS = 4
+"""How often one after the other, where all of them are held back."""
 BATCH = 100
 """How many events of one person are routed together."""
 POLL = timedelta(milliseconds=500)
 """How often to look for events that another process has accepted."""
-STALE = timedelta(seconds=30)
-"""How long a start may be under way before it is repeated."""
 log = structlog.get_logger()
 
 
@@ -66,13 +45,15 @@ class Relay:
 
     def __init__(self, database: Database, client: Client, catalogue: Catalogue, *, task_queue: str) -> None:
         self._database = database
-        self._catalogue = catalogue
         self._router = Router(database, catalogue)
         self._departures = Departures(client, task_queue)
+        self._hands = Hands(database)
+        self._aftercare = Aftercare(database, catalogue, self._router, self._departures, self._hands)
         self._wake = asyncio.Event()
         self._due: dict[str, None] = {}
         self._busy: set[str] = set()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._looked_at = ""
+        self.life = Life("relay")
 
     def wake(self, user_ids: Iterable[str] = ()) -> None:
         """Route these people's events at once; called after each commit in the same process."""
@@ -80,22 +61,18 @@ class Relay:
         self._wake.set()
 
     async def __aenter__(self) -> Relay:
-        self._tasks = [asyncio.create_task(self._run()), asyncio.create_task(self._sweep())]
+        self.life.begin(self._run(), self._aftercare.sweep())
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for task in self._tasks:
-            task.cancel()
-        for task in self._tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        await self.life.end()
+        await self._hands.close()
 
     async def idle(self) -> bool:
         """Whether nothing is left to route and nobody waits for a run to close."""
         async with self._database.read() as connection:
-            left = await backlog(connection) or await waiting_entries(connection, 1)
-            left = left or await stale_entries(connection, datetime.now(UTC), 1)
-            return not left and not self._busy
+            left = await backlog(connection)
+        return not left and not self._busy and await self._aftercare.idle()
 
     async def _run(self) -> None:
         """Route whoever is due; look into the database for those whom another process has accepted or left behind."""
@@ -117,17 +94,22 @@ class Relay:
                     await asyncio.wait_for(self._wake.wait(), POLL.total_seconds())
 
     async def _unrouted(self) -> list[str]:
+        found: list[str] = []
         try:
             async with self._database.read() as connection:
-                return await unrouted(connection, datetime.now(UTC), AT_A_LOOK)
+                for _ in range(LOOKS):
+                    found, self._looked_at = await unrouted(connection, datetime.now(UTC), self._looked_at, AT_A_LOOK)
+                    if found or not self._looked_at:
+                        break
         except DATABASE as error:
             log.warning("the database cannot be read; trying again", error=type(error).__name__)
-            return []
+        return found
 
     async def _person(self, user_id: str, slots: asyncio.Semaphore) -> None:
         try:
-            while await self.route(user_id):
-                pass
+            async with self._hands.holding(user_id) as mine:
+                while mine and await self.route(user_id):
+                    pass
         except Exception as error:
             # Whatever it was: one person's trouble must not stop the relay, and at the next look it is tried again.
             log.warning(
@@ -140,17 +122,12 @@ class Relay:
                 self._wake.set()
 
     async def route(self, user_id: str, most: int | None = None) -> bool:
-        """Route the person's next events, at most that many; whether there may be more of them."""
+        """Route the next events, at most that many, of a person in our hands; whether there may be more of them."""
         seqs: list[int] = []
         try:
             actions = await self._decide(user_id, seqs, most)
             if actions:
-                started = await self._carry_out(actions)
-                async with self._database.write() as connection:
-                    await lock_people(self._database, connection, [user_id], datetime.now(UTC))
-                    for entry, run_id in started.items():
-                        await set_started(connection, entry, run_id)
-                    await routed(connection, seqs)
+                return await self._acknowledge(user_id, seqs, await self._carry_out(actions))
         except RPCError as error:
             await self._later(seqs[0], f"Temporal answered {error.status.name}", error)
             return False
@@ -200,109 +177,30 @@ class Relay:
         run_ids: dict[Place, str] = {}
         for action in actions:
             match action:
-                case Start(entry, event):
-                    if (run_id := await self._depart(entry, event)) is not None:
+                case Start(entry, event, again):
+                    if (run_id := await self._aftercare.depart(entry, event, again=again)) is not None:
                         started[entry] = run_ids[entry.place] = run_id
                 case Cancel(run, _):
                     await self._departures.cancel(_named(run, run_ids), action.reason)
                 case Inform(run, events):
                     if not await self._departures.inform(_named(run, run_ids), events):
-                        await self.close(run)
+                        await self._aftercare.close(run)
                 case Verify(run):
-                    await self._verify(_named(run, run_ids))
+                    await self._aftercare.verify(_named(run, run_ids))
         return started
 
-    async def _start(self, entry: Entry, event: Event) -> None:
-        """Start the entry's run, and note that at once."""
-        if (run_id := await self._depart(entry, event)) is not None:
-            async with self._database.write() as connection:
-                await lock_people(self._database, connection, [entry.place.user_id], datetime.now(UTC))
-                await set_started(connection, entry, run_id)
+    async def _acknowledge(self, user_id: str, seqs: list[int], started: dict[Entry, str]) -> bool:
+        """Temporal has taken all of it; whether more of the person's events were accepted meanwhile.
 
-    async def _depart(self, entry: Entry, event: Event) -> str | None:
-        """Start the entry's run and return its id; None if a run that we did not know of stands in its way."""
-        try:
-            return await self._departures.start(self._catalogue[entry.place.journey].journey, entry, event)
-        except WorkflowAlreadyStartedError as error:
-            await self._give_way(entry, await self._departures.first_run(entry.place) or error.run_id)
-            return None
-
-    async def _give_way(self, entry: Entry, run_id: str | None) -> None:
-        """Let the entry wait for a run of its id that something else has started."""
-        async with self._database.write() as connection:
-            await lock_people(self._database, connection, [entry.place.user_id], datetime.now(UTC))
-            await set_entry(connection, entry, "waiting")
-            run = OpenRun(entry.place, f"unknown:{run_id}", 0, run_id, "ending", None, datetime.now(UTC))
-            await put_run(self._database, connection, run)
-
-    async def _verify(self, run: OpenRun) -> None:
-        """See whether a run that an entry waits for has closed; a cancelled one is given a moment."""
-        for pause in (0.01, 0.03, 0.06, 0.1, 0.2) if run.state == "ending" else (0,):
-            await asyncio.sleep(pause)
-            if await self._departures.is_closed(run):
-                await self.close(run)
-                return
-
-    async def close(self, run: OpenRun) -> None:
-        """The server says that this run is closed: forget it, and let in who waits for that."""
-        start: Start | None = None
+        Nobody else looks after those: whoever accepted them found the person in our hands.
+        """
         async with self._database.write() as connection:
             now = datetime.now(UTC)
-            person = (await lock_people(self._database, connection, [run.place.user_id], now))[run.place.user_id]
-            await remove_run(connection, run.place, run.entry_id)
-            if await run_at(connection, run.place) is not None:
-                return
-            for entry in await entries_at(connection, run.place):
-                if entry.state == "waiting" and start is None:
-                    start = await self._router.resume(connection, person, entry, now)
-        if start is not None:
-            await self._start(start.entry, start.event)
-
-    async def _sweep(self) -> None:
-        """Once a second, look after runs that are to close and entries that wait for them."""
-        while True:
-            await asyncio.sleep(1)
-            try:
-                for run in await self._closing():
-                    await self._look_after(run.place, self._close_if_closed(run))
-                for start in await self._stale():
-                    await self._look_after(start.entry.place, self._start(start.entry, start.event))
-            except (RPCError, *DATABASE) as error:
-                log.warning("looking after closing runs failed; trying again", error=type(error).__name__)
-
-    async def _look_after(self, place: Place, chore: Coroutine[Any, Any, object]) -> None:
-        """One of a sweep: a journey that is gone, or whose condition throws, keeps nobody else waiting."""
-        try:
-            await chore
-        except DATABASE:
-            raise
-        except RPCError as error:
-            if error.status in AWAY:
-                raise
-            log.warning("Temporal refuses to look after a run", journey=place.journey, error=error.status.name)
-        except Exception as error:
-            log.warning("a run cannot be looked after; trying again", journey=place.journey, error=type(error).__name__)
-
-    async def _close_if_closed(self, run: OpenRun) -> None:
-        if await self._departures.is_closed(run):
-            await self.close(run)
-
-    async def _stale(self) -> list[Start]:
-        """Starts that were decided and never acknowledged, to be repeated: their relay died in between."""
-        async with self._database.read() as connection:
-            stale = await stale_entries(connection, datetime.now(UTC) - STALE, 100)
-            events = {event.event_id: event for event in await read_events(connection, [entry.seq for entry in stale])}
-        idle = [entry for entry in stale if entry.place.user_id not in self._busy and entry.event_id in events]
-        return [Start(entry, events[entry.event_id]) for entry in idle]
-
-    async def _closing(self) -> list[OpenRun]:
-        async with self._database.read() as connection:
-            runs = {run.place: run for run in await ending_runs(connection, 200)}
-            for entry in await waiting_entries(connection, 200):
-                run = await run_at(connection, entry.place)
-                # Without a row the run is known to be closed, and only the start was left undone.
-                runs[entry.place] = run or OpenRun(entry.place, "", 0, None, "ending", None, entry.entered_at)
-            return list(runs.values())
+            await lock_people(self._database, connection, [user_id], now)
+            for entry, run_id in started.items():
+                await set_started(connection, entry, run_id)
+            await routed(connection, seqs)
+            return bool(await routes_of(connection, user_id, now, 1))
 
 
 def _named(run: OpenRun, run_ids: dict[Place, str]) -> OpenRun:

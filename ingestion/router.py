@@ -12,6 +12,7 @@ from events import Event
 from profiles.person import Person
 from storage.database import Database
 from storage.facts import newest_first, read_events
+from storage.holds import withdraw
 from storage.runs import Entry, OpenRun, Place, add_entry, entries_at, put_run, runs_of, set_ending, set_entry
 from workflows.catalogue import Catalogue, Listed
 from workflows.definition import Journey
@@ -19,10 +20,11 @@ from workflows.definition import Journey
 
 @dataclass(frozen=True)
 class Start:
-    """Start the run of this entry with this event."""
+    """Start the run of this entry with this event; `again` if that was decided before, and we do not know how far it came."""
 
     entry: Entry
     event: Event
+    again: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,8 @@ class Router:
             ending = replace(run, state="ending")
             if run.state != "ending":
                 await set_ending(connection, run)
+                reason = f"ended by {event.event_name} ({event.event_id})"
+                await withdraw(connection, run.place, run.entry_id, reason)
             runs[run.place] = ending
             actions.append(Cancel(ending, event))
         return actions
@@ -118,8 +122,8 @@ class Router:
         known = await entries_at(connection, place)
         for entry in known:
             if entry.event_id == event.event_id:
-                # This event was routed before, and we do not know how far: a start that was not acknowledged is repeated.
-                return [Start(entry, event)] if entry.state == "starting" else []
+                # This event was routed before: a start that was not acknowledged is repeated.
+                return [Start(entry, event, again=True)] if entry.state == "starting" else []
         run = runs.get(place)
         if run is not None and run.state == "open" and run.begun_seq is None and run.due_at + OVERDUE > now:
             return []  # A touch: stored is enough, the journey looks for it when it wakes.

@@ -5,11 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import ARRAY, BigInteger, Row, bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .database import Database
+from .database import Database, lock_number
 from .tables import anonymous, events, routing
+
+NUMBERS = func.unnest(bindparam("numbers", type_=ARRAY(BigInteger))).table_valued("number").render_derived()
+LOCK_NUMBERS = select(func.pg_advisory_xact_lock(NUMBERS.c.number))
+
+
+async def lock_anonymous(database: Database, connection: AsyncConnection, anonymous_ids: Iterable[str]) -> None:
+    """Take the locks of these anonymous ids, in sorted order, for this transaction; before `owners_of` is asked.
+
+    A row that another transaction has not committed cannot be seen: without this, an event could be stored as nobody's
+    while another front door names its person, and stay nobody's. On SQLite the transaction itself is the lock.
+    """
+    numbers = sorted({lock_number("anonymous", each) for each in anonymous_ids})
+    if numbers and not database.is_sqlite:
+        await connection.execute(LOCK_NUMBERS, {"numbers": numbers})
 
 
 async def owners_of(connection: AsyncConnection, anonymous_ids: Iterable[str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -19,6 +20,8 @@ from .tables import people
 
 UNREACHABLE = (OperationalError, InterfaceError, NoConnectionFree, OSError)
 """What a statement raises where the database is gone or overrun, whatever the statement was."""
+DATABASE = (DBAPIError, *UNREACHABLE)
+"""Whatever the database may raise."""
 FORMS = "use sqlite:///path or postgresql+asyncpg://user@host/name"
 
 LOCK = select(people).where(people.c.user_id.in_(bindparam("wanted", expanding=True))).order_by(people.c.user_id)
@@ -76,6 +79,12 @@ class Database:
                 f"The database of JOURNEYMAN_DATABASE cannot be opened ({type(error).__name__}): "
                 "check that its server runs and its path or name exists."
             ) from error
+
+
+def lock_number(kind: str, name: str) -> int:
+    """The number by which PostgreSQL's advisory locks know this name; two names that share one wait for each other."""
+    digest = hashlib.blake2b(f"{kind}:{name}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, signed=True)
 
 
 PATIENCE = {"lock_timeout": "5s", "idle_in_transaction_session_timeout": "15s"}

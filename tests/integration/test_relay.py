@@ -20,7 +20,8 @@ from settings import Settings
 from stack import TemporalServer
 from storage.database import Database
 from storage.ledger import kept
-from storage.runs import Entry, OpenRun, Place, add_entry, backlog, entries_of_person, put_run, run_at
+from storage.routing import backlog
+from storage.runs import Entry, OpenRun, Place, add_entry, entries_of_person, put_run, run_at
 from storage.tables import entries, people, routing
 from tests.acceptance.test_cost import Meter
 from tests.door import somebody
