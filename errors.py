@@ -2,11 +2,13 @@
 
 JourneymanError
 ├── SettingsError            the environment is wrong: a port, an address, a credential
+├── PartDied                 a part of this process has ended by itself; the process ends too
 ├── JourneyError             a journey file is wrong; refused when loaded, before anyone enters it
 ├── EventError               an event is wrong; the front door answers 400 and stores nothing
 │   ├── EventTooLarge        413
 │   └── EventConflict        409: the message id is known with another body
 ├── TemplateError            a template is missing or cannot be rendered
+├── NotInDoubt               support settles a message that has been settled meanwhile: nothing is changed
 └── ProviderError            a provider did not accept a message
     ├── NeverSent            it never left this machine: safe to try again
     ├── TryLater             the provider asked us to wait (429): safe to try again
@@ -24,6 +26,10 @@ class JourneymanError(Exception):
 
 class SettingsError(JourneymanError):
     """The environment does not fit: the text names the variable and what it expects."""
+
+
+class PartDied(JourneymanError):
+    """A part without which this process is no good has ended by itself; start the process again."""
 
 
 class JourneyError(JourneymanError):
@@ -44,6 +50,10 @@ class EventConflict(EventError):
 
 class TemplateError(JourneymanError):
     """A template is missing, malformed, or refused its data."""
+
+
+class NotInDoubt(JourneymanError):
+    """The message has been settled: by its provider, by another attempt, or by somebody else."""
 
 
 class ProviderError(JourneymanError):

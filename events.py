@@ -298,3 +298,65 @@ class DateChanged(Event):
     event_name: ClassVar[str] = "Date Changed"
     trait: Text
     date: Text | None = None
+
+
+class Preference(Event):
+    """Something a person said about which messages they want; `*` is every channel or every topic."""
+
+    channel: Literal["email", "push", "in_app", "webhook", "*"] = "*"
+    topic: Annotated[str, StringConstraints(pattern=r"^(\*|[a-z][a-z0-9_]{0,39})$")] = "*"
+
+
+class Subscribed(Preference):
+    """The person asked for the messages of a topic."""
+
+    event_name: ClassVar[str] = "Subscribed"
+
+
+class Unsubscribed(Preference):
+    """The person asked not to get the messages of a topic; from the 200 on nothing of it is sent."""
+
+    event_name: ClassVar[str] = "Unsubscribed"
+
+
+class Delivery(Event):
+    """What a provider told of a message that went to the person.
+
+    No sign that they are here: a click leads to the site, and what is done there is told by the site.
+    """
+
+    template: Text | None = None
+    topic: Text | None = None
+    send_key: Key | None = None
+
+
+class EmailDelivered(Delivery):
+    """The person's mail server took an email."""
+
+    event_name: ClassVar[str] = "Email Delivered"
+
+
+class EmailOpened(Delivery):
+    """An email was opened, by a person as far as can be told."""
+
+    event_name: ClassVar[str] = "Email Opened"
+
+
+class EmailClicked(Delivery):
+    """A link in an email was clicked; `link` is its host and path."""
+
+    event_name: ClassVar[str] = "Email Link Clicked"
+    link: Link | None = None
+
+
+class EmailBounced(Delivery):
+    """An email came back; `permanent` where the address is dead, and no email goes there any more."""
+
+    event_name: ClassVar[str] = "Email Bounced"
+    permanent: bool = False
+
+
+class EmailMarkedAsSpam(Delivery):
+    """The person called an email spam; they get no more emails, but for those that belong to something they did."""
+
+    event_name: ClassVar[str] = "Email Marked as Spam"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 from events import Event
 
-Channel = Literal["email", "push", "in_app"]
+Channel = Literal["email", "push", "in_app", "webhook"]
 Data = Event | str | int | bool | Decimal | None
 """What a template may be given beside the person: facts and plain values."""
 
@@ -46,6 +46,11 @@ def in_app(template: str, *, unless: tuple[type[Event], ...] = (), **data: Data)
     return Message("in_app", template, data, unless)
 
 
+def webhook(template: str, *, unless: tuple[type[Event], ...] = (), **data: Data) -> Message:
+    """A call to another program; the first part of `template` names its endpoint, `crm` in "crm/tagged"."""
+    return Message("webhook", template, data, unless)
+
+
 def first_of(first: Message, *others: Message) -> FirstOf:
     """One message by the first channel that reaches the person; the choice is made when it is sent."""
     return FirstOf((first, *others))
@@ -72,4 +77,11 @@ class RenderedCard:
     image: str = ""
 
 
-Rendered = RenderedEmail | RenderedCard
+@dataclass(frozen=True)
+class RenderedCall:
+    """What another program is told: a JSON object."""
+
+    data: dict[str, Any]
+
+
+Rendered = RenderedEmail | RenderedCard | RenderedCall

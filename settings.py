@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import secrets
-from datetime import time, timedelta
+from datetime import time
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import available_timezones
@@ -11,11 +12,17 @@ from zoneinfo import available_timezones
 from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from activities.policy import Cap, Policy, QuietHours
+from activities.caps import read_caps
+from activities.channels.endpoints import Endpoint, read_endpoints
+from activities.policy import Policy, QuietHours
+from activities.rates import read_rates
 from activities.rendering import Shop
 from errors import SettingsError
+from ingestion.signature import WebhookKey
+from messages import Channel
 
 ROOT = Path(__file__).parent
+TOPIC = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
 class Settings(BaseSettings):
@@ -41,14 +48,28 @@ class Settings(BaseSettings):
     default_zone: str = "UTC"
     quiet_hours: str = "22:00-08:00"
     """When messages rest, on the person's own clock; empty for never."""
-    cap: Annotated[int, Field(ge=0)] = 5
-    """Marketing messages to one person in seven days; 0 for no cap."""
+    caps: str = "5 a week rolling"
+    """Most marketing messages to one person, as "3 a week rolling; newsletter: 1 a calendar day"; empty for no cap."""
+    rates: str = ""
+    """Messages a second by channel, over all workers together, as "email=100, push=500"; no limit for the others."""
     date_traits: str = "trial_ends_at, renews_at"
     """Traits whose dates journeys may see and wait for, separated by commas."""
+    opt_in: str = ""
+    """Topics that nobody gets who has not asked for them, separated by commas."""
     geoip_db: Path | None = Field(None, validation_alias=AliasChoices("GEOIP_DB", "JOURNEYMAN_GEOIP_DB"))
     stores: Path = ROOT / "context" / "data" / "stores.csv"
     sendgrid_api_key: SecretStr = Field(SecretStr(""), validation_alias=AliasChoices("SENDGRID_API_KEY"))
     sendgrid_url: str = "https://api.sendgrid.com"
+    sendgrid_webhook_key: str = Field("", validation_alias=AliasChoices("SENDGRID_WEBHOOK_KEY"))
+    """The Verification Key of SendGrid's Event Webhook, by which we know that it is SendGrid that tells us something."""
+    firebase_credentials: str = Field("", validation_alias=AliasChoices("FIREBASE_CREDENTIALS"))
+    """Path of a service account's key file, as the Firebase console gives it."""
+    push_icon: str = ""
+    """Address of the picture that browsers show beside a push; https."""
+    webhooks: SecretStr = SecretStr("")
+    """Programs that journeys may call, as "crm=https://crm.example.com/hooks;ads=https://…"; an address may hold a token."""
+    webhook_secret: SecretStr = SecretStr("")
+    """Signs these calls: whsec_ and at least 24 bytes in base64; or one for each, as "crm=whsec_…;ads=whsec_…"."""
     sender: str = "hello@example.com"
     sender_name: str = "Northwind Outfitters"
     reply_to: str = ""
@@ -65,9 +86,12 @@ class Settings(BaseSettings):
             first = error.errors(include_input=False, include_url=False)[0]
             name = str(first["loc"][0]).upper()
             raise SettingsError(
-                f"{name if '_' in name and name.startswith(('SEND', 'GEO')) else 'JOURNEYMAN_' + name}: {first['msg']}."
+                f"{name if '_' in name and name.startswith(('SEND', 'GEO', 'FIRE')) else 'JOURNEYMAN_' + name}: {first['msg']}."
             ) from None
         settings.policy  # noqa: B018  a wrong window is reported before anything starts
+        settings.channel_rates  # noqa: B018  and so is a rate that is none
+        settings.endpoints  # noqa: B018  and so is an address that no webhook may call
+        settings.webhook_key  # noqa: B018  and a key that is none
         if settings.default_zone not in available_timezones():
             raise SettingsError("JOURNEYMAN_DEFAULT_ZONE: expected an IANA name such as Europe/Berlin.")
         return settings
@@ -91,13 +115,29 @@ class Settings(BaseSettings):
         return Shop(self.shop_name, self.shop_url, self.postal_address, self.reply_to or self.sender)
 
     @property
+    def webhook_key(self) -> WebhookKey | None:
+        """What SendGrid's webhooks are checked with; None where they are not received."""
+        return WebhookKey(self.sendgrid_webhook_key) if self.sendgrid_webhook_key.strip() else None
+
+    @property
+    def endpoints(self) -> dict[str, Endpoint]:
+        """The programs that journeys may call, by name."""
+        return read_endpoints(self.webhooks.get_secret_value(), self.webhook_secret.get_secret_value())
+
+    @property
     def policy(self) -> Policy:
         return Policy(
             quiet_hours=_window(self.quiet_hours),
-            cap=Cap(self.cap, timedelta(days=7)) if self.cap else None,
+            caps=read_caps(self.caps),
             default_zone=self.default_zone,
             dates=self.dates(),
+            opt_in=_topics(self.opt_in),
         )
+
+    @property
+    def channel_rates(self) -> dict[Channel, float]:
+        """Messages a second, for channels that have a limit."""
+        return read_rates(self.rates)
 
     def home(self) -> Path:
         """`data_dir`, made if it is not there; SettingsError where that cannot be."""
@@ -147,6 +187,15 @@ def _window(text: str) -> QuietHours | None:
     except ValueError:
         raise SettingsError("JOURNEYMAN_QUIET_HOURS: expected two times such as 22:00-08:00, or nothing.") from None
     return QuietHours(start, end)
+
+
+def _topics(text: str) -> frozenset[str]:
+    for topic in (topics := _split(text)):
+        if not TOPIC.fullmatch(topic):
+            raise SettingsError(
+                f"JOURNEYMAN_OPT_IN: {topic!r} is no topic; write those of your templates, as in newsletter, sms_deals."
+            )
+    return frozenset(topics)
 
 
 def _split(text: str) -> list[str]:

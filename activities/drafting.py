@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio.exceptions import ApplicationError
@@ -26,10 +26,10 @@ class Draft:
     request: MessageRequest
     details: MessageDetails
     rendered: Rendered
-    address: str
+    address: Address | None
     unsubscribe_url: str
 
-    def envelope(self, send_key: str, user_id: str) -> Envelope:
+    def envelope(self, send_key: str, user_id: str, valid_for: timedelta | None = None) -> Envelope:
         """The draft, ready for a provider."""
         return Envelope(
             send_key=send_key,
@@ -39,7 +39,9 @@ class Draft:
             topic=self.details.topic,
             kind=self.details.kind,
             rendered=self.rendered,
-            address=self.address,
+            address=self.address.value if self.address else "",
+            address_kind=self.address.kind if self.address else "",
+            valid_for=valid_for,
             unsubscribe_url=self.unsubscribe_url,
         )
 
@@ -78,12 +80,20 @@ def known(person: Person, now: datetime) -> dict[str, Any]:
     return traits | profile | {"first_name": person.first_name, "segments": sorted(profile["segments"])}
 
 
-def address_of(person: Person, channel: Channel) -> str:
-    """Where that channel reaches the person; empty for in-app."""
+@dataclass(frozen=True)
+class Address:
+    """Where a channel reaches a person; `kind` tells a registration token from an installation id, for push alone."""
+
+    value: str = field(repr=False)
+    kind: str = ""
+
+
+def address_of(person: Person, channel: Channel) -> Address | None:
+    """The person's address for that channel, of several the newest; None without one, and where none is needed."""
     match channel:
-        case "email":
-            return person.email or ""
-        case "push":
-            return person.tokens[-1]["value"] if person.tokens else ""
-        case "in_app":
-            return ""
+        case "email" if person.email:
+            return Address(person.email)
+        case "push" if person.tokens:
+            return Address(person.tokens[-1]["value"], person.tokens[-1]["kind"])
+        case _:
+            return None

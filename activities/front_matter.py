@@ -9,13 +9,16 @@
 | link        | card  | where a tap leads (Liquid)                                  | nowhere      |
 | action      | card  | what the button says (Liquid)                               | no button    |
 | image       | card  | address of a picture (Liquid)                               | no picture   |
-| kind        | all   | transactional, service or marketing                         | marketing    |
+| kind        | all   | transactional, service or marketing; a webhook that says nothing is service | marketing |
 | topic       | all   | what the person may unsubscribe from                        | general      |
 | expires     | all   | how long the message makes sense: 30m, 24h, 3d              | never        |
-| quiet_hours | all   | hold, drop or ignore a message that falls into quiet hours  | hold         |
+| quiet_hours | all   | hold, drop or ignore a message that falls into quiet hours  | hold; if transactional, ignore |
+| over_cap    | all   | hold or drop a marketing message that a cap leaves no place | drop         |
+| moment      | all   | now, or best: in the hour in which the person mostly looks  | now          |
 | data        | all   | the names the journey passes: `cart=CartUpdated, offer`     | none         |
 
-The last five must agree in every language of a template.
+The last seven must agree in every language of a template. A webhook has kind, topic, expires and data alone: it wakes
+nobody up, and no cap counts it.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
-from typing import Final, Literal, cast, get_args
+from typing import Any, Final, Literal, cast, get_args
 
 from errors import TemplateError
 from messages import Channel
@@ -32,10 +35,13 @@ from messages import Channel
 from .channels.envelope import MessageKind
 
 QuietHours = Literal["hold", "drop", "ignore"]
+OverCap = Literal["drop", "hold"]
+BestMoment = Literal["now", "best"]
 
 EMAIL_TEXTS: Final = ("subject", "preheader")
 CARD_TEXTS: Final = ("title", "body", "link", "action", "image")
-SHARED: Final = ("kind", "topic", "expires", "quiet_hours", "data")
+CALL_KEYS: Final = ("kind", "topic", "expires", "data")
+SHARED: Final = ("kind", "topic", "expires", "quiet_hours", "over_cap", "moment", "data")
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
@@ -48,6 +54,8 @@ class MessageDetails:
     topic: str = "general"
     expires: timedelta | None = None
     quiet_hours: QuietHours = "hold"
+    over_cap: OverCap = "drop"
+    moment: BestMoment = "now"
     data: frozenset[tuple[str, str]] = frozenset()
     """Names that the template is given, each with the event class it must be, or with an empty string."""
 
@@ -65,7 +73,8 @@ def read_front_matter(source: str, channel: Channel) -> tuple[FrontMatter, str]:
     match = re.match(r"---[ \t]*\n(.*?)^---[ \t]*(?:\n|\Z)(.*)", source.replace("\r\n", "\n"), re.DOTALL | re.MULTILINE)
     if match is None:
         raise TemplateError("begin the file with its front matter: `key: value` lines between two lines of `---`")
-    texts = EMAIL_TEXTS if channel == "email" else CARD_TEXTS
+    texts = {"email": EMAIL_TEXTS, "webhook": ()}.get(channel, CARD_TEXTS)
+    keys = CALL_KEYS if channel == "webhook" else (*texts, *SHARED)
     pairs: dict[str, str] = {}
     for line in match[1].splitlines():
         if not line.strip() or line.startswith("#"):
@@ -73,8 +82,8 @@ def read_front_matter(source: str, channel: Channel) -> tuple[FrontMatter, str]:
         key, colon, value = (part.strip() for part in line.partition(":"))
         if not colon:
             raise TemplateError(f"write {line.strip()!r} as `key: value`, on one line")
-        if key not in (*texts, *SHARED):
-            near = get_close_matches(key, (*texts, *SHARED), n=1)
+        if key not in keys:
+            near = get_close_matches(key, keys, n=1)
             raise TemplateError(
                 f"{key!r} is not known here; " + (f"did you mean {near[0]!r}?" if near else "remove it")
             )
@@ -82,31 +91,40 @@ def read_front_matter(source: str, channel: Channel) -> tuple[FrontMatter, str]:
             raise TemplateError(f"{key!r} is there twice; keep one")
         pairs[key] = value
     body = match[2].strip()
-    if channel != "email":
+    if texts == CARD_TEXTS:
         if body and pairs.get("body"):
             raise TemplateError("write the body either in the front matter or below it, not both")
         pairs["body"] = pairs.get("body") or body
-    for required in ("subject",) if channel == "email" else ("title", "body"):
+    for required in {"email": ("subject",), "webhook": ()}.get(channel, ("title", "body")):
         if not pairs.get(required):
             raise TemplateError(f"say what its {required} is")
+    if channel == "webhook":
+        pairs.setdefault("kind", "service")
     return FrontMatter(_details(pairs), {key: pairs.get(key, "") for key in texts}), body
 
 
 def _details(pairs: dict[str, str]) -> MessageDetails:
     default = MessageDetails()
-    kind = pairs.get("kind", default.kind)
-    quiet_hours = pairs.get("quiet_hours", default.quiet_hours)
+    kind = _one_of(MessageKind, "kind", pairs.get("kind", default.kind))
     topic = pairs.get("topic", default.topic)
-    if kind not in get_args(MessageKind):
-        raise TemplateError(f"kind is {kind!r}; make it one of {', '.join(get_args(MessageKind))}")
-    if quiet_hours not in get_args(QuietHours):
-        raise TemplateError(f"quiet_hours is {quiet_hours!r}; make it one of {', '.join(get_args(QuietHours))}")
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", topic):
         raise TemplateError(f"topic is {topic!r}; use lower-case letters, digits and underscores")
-    expires = _duration(pairs["expires"]) if "expires" in pairs else None
+    quiet_hours = pairs.get("quiet_hours", "ignore" if kind == "transactional" else default.quiet_hours)
     return MessageDetails(
-        cast(MessageKind, kind), topic, expires, cast(QuietHours, quiet_hours), _data(pairs.get("data", ""))
+        kind=cast(MessageKind, kind),
+        topic=topic,
+        expires=_duration(pairs["expires"]) if "expires" in pairs else None,
+        quiet_hours=cast(QuietHours, _one_of(QuietHours, "quiet_hours", quiet_hours)),
+        over_cap=cast(OverCap, _one_of(OverCap, "over_cap", pairs.get("over_cap", default.over_cap))),
+        moment=cast(BestMoment, _one_of(BestMoment, "moment", pairs.get("moment", default.moment))),
+        data=_data(pairs.get("data", "")),
     )
+
+
+def _one_of(choices: Any, key: str, value: str) -> str:
+    if value not in get_args(choices):
+        raise TemplateError(f"{key} is {value!r}; make it one of {', '.join(get_args(choices))}")
+    return value
 
 
 def _duration(text: str) -> timedelta:

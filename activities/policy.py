@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from workflows.clock import next_local
+from workflows.clock import at_local
+
+from .caps import Cap
 
 
 @dataclass(frozen=True)
@@ -18,17 +20,25 @@ class QuietHours:
 
     def over(self, now: datetime, zone: ZoneInfo) -> datetime | None:
         """When they are over, if `now` lies in them."""
-        local = now.astimezone(zone).time().replace(tzinfo=None)
-        inside = self.start <= local < self.end if self.start <= self.end else local >= self.start or local < self.end
-        return next_local(now, self.end, zone) if inside else None
+        if not self._cover(now, zone):
+            return None
+        today = now.astimezone(zone).date()
+        for ahead in range(-1, 9):
+            day = today + timedelta(days=ahead)
+            # Where clocks are set back, the end may come twice, and the second time matters to who asks in between;
+            # where they are set forward, it may be jumped over, straight into the next night.
+            ends = (
+                at_local(day, self.end, zone),
+                datetime.combine(day, self.end, zone).replace(fold=1).astimezone(UTC),
+            )
+            for end in sorted(ends):
+                if end >= now and not self._cover(end, zone):
+                    return end
+        raise ValueError(f"quiet hours {self.start:%H:%M}-{self.end:%H:%M} are never over")
 
-
-@dataclass(frozen=True)
-class Cap:
-    """At most `most` marketing messages to one person within the rolling `window`."""
-
-    most: int
-    window: timedelta
+    def _cover(self, moment: datetime, zone: ZoneInfo) -> bool:
+        local = moment.astimezone(zone).time().replace(tzinfo=None)
+        return self.start <= local < self.end if self.start <= self.end else local >= self.start or local < self.end
 
 
 @dataclass(frozen=True)
@@ -36,9 +46,11 @@ class Policy:
     """The project's rules; None where there is none."""
 
     quiet_hours: QuietHours | None = None
-    cap: Cap | None = None
+    caps: tuple[Cap, ...] = ()
     active: timedelta = timedelta(minutes=5)
     """How long after the last event a person counts as still being there."""
     default_zone: str = "UTC"
     dates: frozenset[str] = frozenset()
     """Traits whose dates journeys may see."""
+    opt_in: frozenset[str] = frozenset()
+    """Topics that nobody gets who has not asked for them."""

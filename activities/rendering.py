@@ -13,8 +13,9 @@ from liquid import BoundTemplate
 from liquid.exceptions import LiquidError
 
 from errors import TemplateError
-from messages import Channel, RenderedCard, RenderedEmail
+from messages import Channel, Rendered, RenderedCall, RenderedCard, RenderedEmail
 
+from .calls import fill_call, read_call
 from .front_matter import MessageDetails, read_front_matter
 from .mjml import compile_mjml
 from .template_data import one_line, plain, plain_person
@@ -31,6 +32,13 @@ _HTML = TemplateLanguage(autoescape=True)
 _TEXT = TemplateLanguage(autoescape=False)
 _EMAIL_FILE = re.compile(r"([a-z][a-z0-9_]*)\.([a-z]{2})\.mjml\.liquid")
 _CARD_FILE = re.compile(r"([a-z][a-z0-9_]*)\.([a-z]{2})\.liquid")
+_CALL_FILE = re.compile(r"([a-z][a-z0-9_]*)()\.json\.liquid")
+_FILES: Final[dict[Channel, tuple[re.Pattern[str], str]]] = {
+    "email": (_EMAIL_FILE, "<name>.<language>.mjml.liquid, such as last_call.en.mjml.liquid"),
+    "push": (_CARD_FILE, "<name>.<language>.liquid, such as last_call.en.liquid"),
+    "in_app": (_CARD_FILE, "<name>.<language>.liquid, such as last_call.en.liquid"),
+    "webhook": (_CALL_FILE, "<name>.json.liquid, such as tagged.json.liquid"),
+}
 _INCLUDE = re.compile(r'<mj-include\s+path="([a-z0-9_/]+\.mjml\.liquid)"\s*/>')
 
 
@@ -83,16 +91,19 @@ class Templates:
         language: str | None,
         data: Mapping[str, Any],
         person: Mapping[str, Any],
-    ) -> RenderedEmail | RenderedCard:
+    ) -> Rendered:
         """The message in the person's language ("de-AT" is answered in "de"), or in English.
 
         `data` and `person` may miss anything and hold anything. TemplateError only for a template that is unknown,
-        for a marketing email without an `unsubscribe_url`, and for a template that breaks one of Liquid's limits.
+        for a marketing email without an `unsubscribe_url`, for a webhook that comes out as no JSON, and for a template
+        that breaks one of Liquid's limits.
         """
         spoken, chosen = self._choose(channel, template, language)
         names = {**dict.fromkeys(name for name, _ in chosen.details.data), **plain(data)}
         names |= {"person": plain_person(person), "shop": self._shop, "language": spoken, "kind": chosen.details.kind}
         names.setdefault("unsubscribe_url", None)
+        if channel == "webhook":
+            return _call(chosen, names)
         if channel != "email":
             return _card(chosen, names)
         if chosen.details.kind == "marketing" and not link(names["unsubscribe_url"], ""):
@@ -119,11 +130,11 @@ class Templates:
             place = path.relative_to(folder)
             if place.parts[0] == "parts" or place.name == "layout.mjml.liquid":
                 continue
-            match = (_EMAIL_FILE if channel == "email" else _CARD_FILE).fullmatch(place.name)
+            pattern, form = _FILES[channel]
+            match = pattern.fullmatch(place.name)
             file = path.relative_to(self._root).as_posix()
             if match is None:
-                ending = "mjml.liquid" if channel == "email" else "liquid"
-                raise TemplateError(f"{file}: call it <name>.<language>.{ending}, such as last_call.en.{ending}")
+                raise TemplateError(f"{file}: call it {form}")
             try:
                 loaded = self._read(path, file, channel)
             except TemplateError as error:
@@ -133,13 +144,15 @@ class Templates:
             except (OSError, UnicodeDecodeError):
                 raise TemplateError(f"{file}: cannot be read; save it as UTF-8") from None
             name = (place.parent / match[1]).as_posix()
-            self._templates.setdefault((channel, name), {})[match[2]] = loaded
+            self._templates.setdefault((channel, name), {})[match[2] or FALLBACK_LANGUAGE] = loaded
         for (kind, name), languages in self._templates.items():
             if kind == channel:
                 _check_languages(f"{channel}/{name}", languages)
 
     def _read(self, path: Path, file: str, channel: Channel) -> _Template:
         matter, body = read_front_matter(path.read_text(encoding="utf-8"), channel)
+        if channel == "webhook":
+            return _Template(file, matter.details, {"call": read_call(body, matter.details.data)})
         parts = {key: _TEXT.from_string(text) for key, text in matter.texts.items()}
         if channel == "email":
             html, text = compile_mjml(self._document(body))
@@ -190,6 +203,13 @@ def _card(template: _Template, names: dict[str, Any]) -> RenderedCard:
         action=one_line(_fill(template, "action", names), MAX_CARD_ACTION),
         image=link(_fill(template, "image", names), ""),
     )
+
+
+def _call(template: _Template, names: dict[str, Any]) -> RenderedCall:
+    try:
+        return fill_call(template.parts["call"], names)
+    except TemplateError as error:
+        raise TemplateError(f"{template.file}: {error}") from None
 
 
 def _fill(template: _Template, part: str, names: Mapping[str, Any]) -> str:

@@ -56,6 +56,20 @@ def check_names(templates: Iterable[BoundTemplate], data: Iterable[tuple[str, st
             _check_node(node, names, context)
 
 
+def sample_of(kind: str) -> Any:
+    """A value such as an event of that class has, with two of whatever there can be many of; a word where there is no class."""
+    return _sample(_event(kind) if kind else None)
+
+
+def _sample(shape: Shape) -> Any:
+    match shape:
+        case Many():
+            return [_sample(shape.item), _sample(shape.item)]
+        case Fields():
+            return {name: _sample(inner) for name, inner in shape.fields}
+    return "sample"
+
+
 def _event(name: str) -> Shape:
     found = getattr(events, name, None)
     if not (isinstance(found, type) and issubclass(found, events.Fact)):

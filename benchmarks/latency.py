@@ -47,7 +47,7 @@ async def shipped(data_dir: Path) -> AsyncIterator[Stack]:
             "JOURNEYMAN_UI_PORT": str(free_port()),
             "JOURNEYMAN_WRITE_KEYS": "bench",
             "JOURNEYMAN_QUIET_HOURS": "",
-            "JOURNEYMAN_CAP": "0",
+            "JOURNEYMAN_CAPS": "",
             "SENDGRID_API_KEY": "SG.double",
             "JOURNEYMAN_SENDGRID_URL": double.url,
             "no_proxy": "*",

@@ -8,11 +8,12 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from events import Activity, Event, OrderCompleted, Product
+from events import Activity, EmailClicked, EmailOpened, Event, OrderCompleted, Product
 from messages import Channel
-from workflows.clock import moment_of
+from workflows.clock import moment_of, zone_of
 from workflows.user import Dated, Profile
 
+from .push_addresses import installation
 from .segments import segments_of
 
 ZONES = available_timezones()
@@ -60,13 +61,26 @@ class Person:
             self.language = language.replace("_", "-")
 
     def hold(self, kind: str, value: str) -> None:
-        """Remember a push address: a registration token or an installation id."""
-        entry = {"kind": kind, "value": value}
-        if entry not in self.tokens:
-            self.tokens = [*self.tokens, entry][-10:]
+        """Remember a push address, a registration token or an installation id, as that of the device used last.
+
+        It takes the place of an older one of the same installation: both would reach the same screen.
+        """
+        others = [entry for entry in self.tokens if installation(entry["value"]) != installation(value)]
+        self.tokens = [*others, {"kind": kind, "value": value}][-10:]
+
+    def drop(self, value: str) -> None:
+        """Forget a push address that reaches nobody any more."""
+        self.tokens = [entry for entry in self.tokens if entry["value"] != value]
+
+    def attend(self, moment: datetime) -> None:
+        """Count a visit, or a message that was looked at, for the hour of the person's own day."""
+        hour = str(moment.astimezone(zone_of(self.believed_zone)).hour)
+        self.hours = self.hours | {hour: self.hours.get(hour, 0) + 1}
 
     def see(self, event: Event) -> None:
         """Count an event that was just accepted."""
+        if isinstance(event, Activity | EmailOpened | EmailClicked):
+            self.attend(event.occurred_at)
         if isinstance(event, Activity):
             self.last_seen_at = max(self.last_seen_at or event.occurred_at, event.occurred_at)
         if isinstance(event, Product) and event.category:
@@ -107,11 +121,12 @@ class Person:
         )
 
     def channels(self, *, active: bool) -> tuple[Channel, ...]:
-        """Channels with an address to send to; in-app only while the person is there."""
+        """Channels with an address to send to; in-app only while the person is there, a webhook needs nothing of the person."""
         reach: list[tuple[Channel, bool]] = [
             ("in_app", active),
             ("push", bool(self.tokens)),
             ("email", self.email is not None),
+            ("webhook", True),
         ]
         return tuple(channel for channel, reachable in reach if reachable)
 
@@ -137,7 +152,8 @@ class Person:
             currency=self.currency,
             profile_complete=self.profile_complete,
             favourite_category=max(self.categories, key=lambda name: (self.categories[name], name), default=None),
-            channels=tuple(channel for channel in self.channels(active=active) if channel not in blocked),
+            # A webhook reaches a program, not the person.
+            channels=tuple(channel for channel in self.channels(active=active) if channel not in blocked | {"webhook"}),
             segments=segments_of(self.orders, self.spent, self.last_seen_at, now),
             dates=tuple(Dated(trait=trait, date=date) for trait in sorted(dates) if (date := self.date(trait))),
         )

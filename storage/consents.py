@@ -34,8 +34,18 @@ class Consents:
         return not self.refused.isdisjoint(_covering(channel, topic))
 
     def asks_for(self, channel: str, topic: str) -> bool:
-        """Whether the person has asked to get that; needed where a topic is opt-in."""
-        return not self.given.isdisjoint(_covering(channel, topic))
+        """Whether the person has asked for that topic by its name; needed where it is opt-in.
+
+        To have asked for everything is not enough: who lifts a wide refusal has not asked for what comes later.
+        """
+        return not self.given.isdisjoint(((channel, topic), (EVERY, topic)))
+
+    def saying(self, channel: str, topic: str, *, given: bool) -> Consents:
+        """The same after one more word."""
+        pair = frozenset([(channel, topic)])
+        return Consents(
+            self.given - pair | (pair if given else set()), self.refused - pair | (set() if given else pair)
+        )
 
 
 async def consents_of(connection: AsyncConnection, user_id: str) -> Consents:
@@ -59,6 +69,14 @@ async def put_consent(
     """Write the person's newest word on this pair; the caller holds the person's lock."""
     row = {"user_id": user_id, "channel": channel, "topic": topic, "given": given, "reason": reason, "at": now}
     await upsert(database, connection, consents, [row])
+
+
+async def adopt_consent(
+    database: Database, connection: AsyncConnection, user_id: str, channel: str, topic: str, now: datetime
+) -> None:
+    """Write a consent from before it was known who the person is; a word they have said by name since counts more."""
+    row = {"user_id": user_id, "channel": channel, "topic": topic, "given": True, "reason": "subscribed", "at": now}
+    await connection.execute(database.insert(consents).on_conflict_do_nothing(), row)
 
 
 async def consent(

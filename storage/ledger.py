@@ -6,9 +6,10 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal
 
-from sqlalchemy import Row, and_, bindparam, func, select, update
+from sqlalchemy import Row, and_, bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .database import Database
@@ -18,7 +19,15 @@ from .tables import outbox, sends
 Status = Literal["held", "claimed", "accepted", "withheld", "refused", "unknown"]
 
 
+# Built once: putting a statement together costs as much as running it.
 OF_STEP = select(sends).where(sends.c.step_key == bindparam("step")).order_by(sends.c.machine_at)
+RIVALS = select(sends).where(
+    sends.c.user_id == bindparam("user"),
+    or_(
+        sends.c.status == "held",
+        and_(sends.c.status.in_(("claimed", "accepted", "unknown")), sends.c.at >= bindparam("since")),
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -46,8 +55,8 @@ class Send:
     fence: int = 0
     resent: bool = False
     """Whether it was handed over once more after the provider had been silent about the first time."""
-    priority: int = 50
-    """The journey's; under a cap the higher goes first."""
+    priority: int = 3
+    """The journey's, 1 (first) to 5; decides who gets the last place under a cap."""
 
 
 def step_key(journey: str, key: str, entry: str, step: str, occurrence: int) -> str:
@@ -65,6 +74,11 @@ async def sends_of_step(connection: AsyncConnection, key: str) -> list[Send]:
     return [_send(row) for row in await connection.execute(OF_STEP, {"step": key})]
 
 
+async def read_send(connection: AsyncConnection, key: str) -> Send:
+    """The line of this send_key, which must be there."""
+    return _send((await connection.execute(select(sends).where(sends.c.send_key == key))).one())
+
+
 async def sends_of_person(connection: AsyncConnection, user_id: str) -> list[Send]:
     """Every line about this person, oldest first."""
     query = select(sends).where(sends.c.user_id == user_id).order_by(sends.c.at)
@@ -76,18 +90,21 @@ async def put_send(database: Database, connection: AsyncConnection, send: Send) 
     await upsert(database, connection, sends, [vars(send)])
 
 
-async def settle(connection: AsyncConnection, send: Send, status: Status, **facts: Any) -> bool:
-    """Say what became of a claim; False if another attempt has taken it over since."""
-    mine = and_(sends.c.send_key == send.send_key, sends.c.fence == send.fence, sends.c.status == "claimed")
-    result = await connection.execute(update(sends).where(mine).values({"status": status, "until": None} | facts))
-    return result.rowcount == 1
+async def settle(connection: AsyncConnection, send: Send, status: Status, **facts: Any) -> Send | None:
+    """Say what became of a claim; None if somebody else knew first, or another attempt has taken it over since.
+
+    Who was given up for dead but comes back with an answer still knows the truth.
+    """
+    facts = {"status": status, "until": None} | facts
+    mine = {"claimed_key": send.send_key, "claimed_fence": send.fence}
+    row = (await connection.execute(_settling(tuple(facts)), mine | facts)).one_or_none()
+    return None if row is None else _send(row)
 
 
-async def counted(connection: AsyncConnection, user_id: str, kind: str, since: datetime) -> int:
-    """How many messages of that kind went or may have gone to the person since then (journey time)."""
-    going = sends.c.status.in_(("claimed", "accepted", "unknown"))
-    query = select(func.count()).where(sends.c.user_id == user_id, sends.c.at > since, sends.c.kind == kind, going)
-    return (await connection.execute(query)).scalar() or 0
+async def rivals_of(connection: AsyncConnection, user_id: str, since: datetime) -> list[Send]:
+    """The person's messages that went or may have gone since then (journey time), and those that are held."""
+    rows = await connection.execute(RIVALS, {"user": user_id, "since": since})
+    return [_send(row) for row in rows]
 
 
 async def keep(database: Database, connection: AsyncConnection, send: Send, rendered: dict[str, Any]) -> None:
@@ -114,6 +131,16 @@ async def kept(connection: AsyncConnection, *, user_id: str | None = None, limit
 def taken(send: Send, now: datetime, until: datetime) -> Send:
     """The same line, claimed by a new attempt until then."""
     return replace(send, status="claimed", machine_at=now, until=until, fence=send.fence + 1, reason=None)
+
+
+@lru_cache(maxsize=20)
+def _settling(facts: tuple[str, ...]) -> Any:
+    mine = and_(
+        sends.c.send_key == bindparam("claimed_key"),
+        sends.c.fence == bindparam("claimed_fence"),
+        sends.c.status.in_(("claimed", "unknown")),
+    )
+    return update(sends).where(mine).values({fact: bindparam(fact) for fact in facts}).returning(sends)
 
 
 def _send(row: Row[Any]) -> Send:

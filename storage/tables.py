@@ -199,7 +199,7 @@ sends = Table(
     Column("until", Moment),
     Column("fence", Integer, nullable=False),
     Column("resent", Boolean, nullable=False, server_default=false()),
-    Column("priority", Integer, nullable=False, server_default=text("50")),
+    Column("priority", Integer, nullable=False, server_default=text("3")),
     Index("sends_of_person", "user_id", "at"),
     Index("sends_by_status", "status"),
 )

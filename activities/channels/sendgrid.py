@@ -7,8 +7,6 @@ import json
 import logging
 import math
 import re
-import socket
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, timedelta
@@ -16,12 +14,15 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.error import URLError
 
+from python_http_client import Client
 from python_http_client.exceptions import HTTPError
 from sendgrid import SendGridAPIClient
 
-from activities.channels.envelope import Envelope
 from errors import InDoubt, NeverSent, ProviderError, Refused, SettingsError, TryLater
 from messages import RenderedEmail
+
+from .bounded import Call, Unsent
+from .envelope import Envelope
 
 # At DEBUG the client library logs the API key and every body. A filter, because a level or `disabled` set here would be
 # undone by the next logging.config.
@@ -32,13 +33,15 @@ FIELD = re.compile(
     r"(\.(\d{1,4}|to|email|name|custom_args|send_key|type|value)){0,6}"
 )
 """The fields that an error may name: those of the bodies we build. Anything else may quote the message."""
+MENDING = timedelta(minutes=5)
+"""How long a person may take to mend credentials before the message is offered again."""
 
 
 class SendGrid:
     """Email by SendGrid's v3 mail/send.
 
     `sender` is (address, name). At most `threads` calls run at once; a call that had to wait for a thread for half of
-    `call_timeout` (seconds) is not begun.
+    `call_timeout` (seconds) is not begun. No byte of a call leaves later than `call_timeout` after it was asked for.
     """
 
     name = "sendgrid"
@@ -64,7 +67,6 @@ class SendGrid:
         self._host = host.rstrip("/")
         self._call_timeout = call_timeout
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="sendgrid")
-        self._of_thread = threading.local()
         self._closed = False
 
     async def send(self, envelope: Envelope) -> str:
@@ -74,23 +76,28 @@ class SendGrid:
         body = mail(envelope, envelope.rendered, sender=self._sender, reply_to=self._reply_to)
         if self._closed:
             raise NeverSent("The SendGrid channel is closed")
+        call = Call(time.monotonic() + self._call_timeout)
         try:
-            job = self._pool.submit(self._post, body, time.monotonic() + self._call_timeout)
+            job = self._pool.submit(self._post, body, call)
         except RuntimeError:
             # The pool queues the call before it starts a thread for it: one that runs already may still take it.
             raise InDoubt("No thread could be started to call SendGrid") from None
         answer = asyncio.wrap_future(job)
         try:
             await asyncio.wait({answer}, timeout=self._call_timeout)
-            # What still waits for a thread, or was dropped by close(), can be called off; what has begun cannot.
+            # What still waits for a thread, or was dropped by close(), can be called off.
             if job.cancel():
                 raise NeverSent("SendGrid was not called: every thread was busy, or the channel was closed")
             if not job.done():
+                # So can what looks for SendGrid's address or connects; what has sent a byte cannot.
+                if call.call_off():
+                    raise NeverSent(f"SendGrid was not reached within {self._call_timeout:g} s")
                 raise InDoubt(f"SendGrid did not answer within {self._call_timeout:g} s")
             outcome = job.result()
         finally:
-            # Where send() itself is cancelled, this calls the job off too, unless it has begun.
+            # Where send() itself is cancelled, this calls the job off too, unless a byte has left.
             answer.cancel()
+            call.call_off()
         if isinstance(outcome, ProviderError):
             raise outcome
         return outcome
@@ -100,31 +107,38 @@ class SendGrid:
         self._closed = True
         await asyncio.to_thread(self._pool.shutdown, wait=True, cancel_futures=True)
 
-    def _post(self, body: dict[str, Any], deadline: float) -> str | ProviderError:
+    def _post(self, body: dict[str, Any], call: Call) -> str | ProviderError:
         """One call, in a thread. Errors are returned: raised, they would drag the library's along, body and all."""
-        left = deadline - time.monotonic()
-        if left < self._call_timeout / 2:
+        if call.deadline - time.monotonic() < self._call_timeout / 2:
             # With too little time left even a healthy call would end in doubt, which is worse than later.
             return NeverSent("SendGrid was not called: every thread was busy")
         try:
             # Not SendGridAPIClient.send(): it has no timeout.
-            response = self._client().mail.send.post(request_body=body, timeout=left)
+            response = _Client(self._api_key, self._host, call).post(request_body=body)
         except HTTPError as error:
             return refusal(error.status_code, error.headers, error.body)
-        except URLError as error:
-            if isinstance(error.reason, ConnectionRefusedError | socket.gaierror):
-                return NeverSent(f"SendGrid was not reached: {type(error.reason).__name__}")
-            return InDoubt(f"The call to SendGrid broke: {type(error.reason).__name__}")
         except Exception as error:
-            return InDoubt(f"The call to SendGrid broke: {type(error).__name__}")
+            reason = error.reason if isinstance(error, URLError) else error
+            if not call.has_begun:
+                told = "too late" if isinstance(error, Unsent) else type(reason).__name__
+                return NeverSent(f"SendGrid was not reached: {told}")
+            return InDoubt(f"The call to SendGrid broke: {type(reason).__name__}")
         if response.status_code != 202:
             return InDoubt(f"SendGrid answered {response.status_code} where 202 was expected")
         return str(response.headers.get("X-Message-Id", ""))
 
-    def _client(self) -> Any:
-        if not hasattr(self._of_thread, "client"):
-            self._of_thread.client = SendGridAPIClient(self._api_key, host=self._host).client
-        return self._of_thread.client
+
+class _Client(Client):  # type: ignore[misc]  # the library has no types
+    """The library's client of mail/send, for one call and within its deadline."""
+
+    def __init__(self, api_key: str, host: str, call: Call) -> None:
+        headers = SendGridAPIClient(api_key, host=host).client.request_headers
+        super().__init__(host=host, request_headers=headers, version=3, url_path=["mail", "send"])
+        self._call = call
+
+    def _make_request(self, opener: Any, request: Any, timeout: Any = None) -> Any:
+        # The library's own opener gives each address and each piece of the answer the whole time.
+        return super()._make_request(self._call.opener(), request, timeout)
 
 
 def mail(envelope: Envelope, email: RenderedEmail, *, sender: tuple[str, str], reply_to: str | None) -> dict[str, Any]:
@@ -141,7 +155,7 @@ def mail(envelope: Envelope, email: RenderedEmail, *, sender: tuple[str, str], r
     }
     if reply_to:
         body["reply_to"] = {"email": reply_to}
-    if envelope.kind == "marketing" and envelope.unsubscribe_url:
+    if envelope.kind != "transactional" and envelope.unsubscribe_url:
         # RFC 8058: both headers, or mailbox providers offer no one-click unsubscribe.
         body["headers"] = {
             "List-Unsubscribe": f"<{envelope.unsubscribe_url}>",
@@ -155,9 +169,13 @@ def refusal(status: int, headers: Any, body: bytes) -> ProviderError:
     if status == 429:
         return TryLater("SendGrid answered 429: over its rate limit", wait_asked(headers, time.time()))
     if status in (401, 403):
-        return Refused(
-            f"SendGrid answered {status}: check SENDGRID_API_KEY, its right to send mail, and the verified sender"
+        # Ours to mend, and no fault of the message: it waits.
+        return TryLater(
+            f"SendGrid answered {status}: check SENDGRID_API_KEY, its right to send mail, and the verified sender",
+            MENDING,
         )
+    if status == 413:
+        return Refused("SendGrid answered 413: the message is larger than it takes; make the template smaller")
     # 408 comes from something in between that gave up: what became of the call is not known.
     if 400 <= status < 500 and status != 408:
         field = field_named(body)

@@ -50,7 +50,7 @@ def upgrade() -> None:
     with op.batch_alter_table("people", schema=None) as batch_op:
         batch_op.add_column(sa.Column("hours", sa.JSON(), nullable=False, server_default="{}"))
     with op.batch_alter_table("sends", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("priority", sa.Integer(), nullable=False, server_default=sa.text("50")))
+        batch_op.add_column(sa.Column("priority", sa.Integer(), nullable=False, server_default=sa.text("3")))
 
 
 def downgrade() -> None:

@@ -1,0 +1,236 @@
+"""The one transaction in which it is decided whether a message is sent, and by whom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+from temporalio.exceptions import ApplicationError
+
+from messages import Channel
+from profiles.person import Person
+from storage.database import Database
+from storage.holds import withdraw
+from storage.ledger import Send, keep, put_send, send_key, sends_of_step, step_key, taken
+from storage.people import lock_people
+from storage.runs import Place
+from workflows.catalogue import Catalogue
+from workflows.requests import Answer, MessageRequest, SendRequest
+
+from .drafting import Draft, address_of
+from .front_matter import MessageDetails
+from .guard import Guard, Moments
+from .reach import Reach
+from .rendering import Templates
+from .timing import Timing
+
+CALL = timedelta(seconds=10)
+"""How long a provider call may take, and how long an attempt may have waited before it claims."""
+LEASE = timedelta(seconds=20)
+"""Longer than a provider call may take (10 s), shorter than the activity's own limit (30 s)."""
+SILENCE = timedelta(minutes=15)
+"""How long a provider's webhook may take to say what became of a message."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """This message is to be rendered for this person, then the step is judged once more."""
+
+    message: MessageRequest
+    person: Person
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Leave to hand this message over once; it loses its worth after `valid_for`."""
+
+    line: Send
+    valid_for: timedelta | None
+
+
+class Claims:
+    """Decides about one step of a journey under the person's lock: accept takes the same, so what came first wins."""
+
+    def __init__(
+        self,
+        database: Database,
+        catalogue: Catalogue,
+        templates: Templates,
+        guard: Guard,
+        reach: Reach,
+        timing: Timing,
+        *,
+        provided: frozenset[Channel],
+        limited: frozenset[Channel],
+    ) -> None:
+        self._database = database
+        self._catalogue = catalogue
+        self._templates = templates
+        self._guard = guard
+        self._reach = reach
+        self._timing = timing
+        self._provided = provided
+        """Channels that somebody else delivers; the others stay in our own outbox."""
+        self._limited = limited
+        """Channels with a rate, and so with a queue, of their own."""
+
+    async def decide(
+        self, request: SendRequest, drafts: Mapping[Channel, Draft], now: Moments
+    ) -> Answer | Wanted | Claim:
+        """The answer there is already, the message to render next, or a claim on it."""
+        walk, step = request.walk, step_of(request)
+        journey = self._catalogue[walk.journey].journey
+        async with self._database.write() as connection:
+            person = (await lock_people(self._database, connection, [walk.user], now.machine))[walk.user]
+            # The lease runs from the claim, not from before the wait for the lock; who waited too long begins anew.
+            machine = datetime.now(UTC)
+            if machine - now.machine > CALL:
+                raise again("The database was busy.", timedelta(seconds=1))
+            now = replace(now, machine=machine)
+            lines = await sends_of_step(connection, step)
+            if (settled := await self._settled(connection, lines, now)) is not None:
+                return settled
+            if (ended := await self._guard.admit(connection, journey, walk, person, now.journey)) is not None:
+                if ended.status == "ended":
+                    await withdraw(connection, Place(walk.journey, walk.user, walk.key), walk.entry, ended.reason)
+                # A provider's refusal that came before the goal stays what became of this message.
+                return answer_of(lines[-1]) if _all_refused(lines) else ended
+            refused = {line.channel for line in lines if line.status == "refused"}
+            choice = await self._reach.choose(connection, request, person, self._details, refused, now.journey)
+            if isinstance(choice, str):
+                return await self._withhold(connection, request, lines, choice, now)
+            if choice.channel in self._limited and request.queue != choice.channel:
+                return Answer(status="elsewhere", channel=choice.channel)
+            draft = drafts.get(choice.channel)
+            if draft is None or draft.address != address_of(person, choice.channel):
+                return Wanted(choice, person)
+            return await self._claim(connection, request, lines, draft, person, now)
+
+    async def _claim(
+        self,
+        connection: AsyncConnection,
+        request: SendRequest,
+        lines: list[Send],
+        draft: Draft,
+        person: Person,
+        now: Moments,
+    ) -> Answer | Claim:
+        fresh = self._line(request, draft.request, now)
+        line = next((line for line in lines if line.send_key == fresh.send_key), fresh)
+        wanted = request.due or line.at
+        rest = await self._timing.rest(connection, person, line, draft.details, wanted, now.journey)
+        if rest is not None and rest.status == "withheld":
+            return await self._withhold(connection, request, lines, rest.reason, now)
+        if rest is not None:
+            held = replace(line, status="held", reason=rest.reason, until=rest.until, resent=_tried(line))
+            await put_send(self._database, connection, held)
+            return rest.model_copy(update={"channel": line.channel})
+        claim = replace(taken(line, now.machine, now.machine + LEASE), resent=_tried(line))
+        if draft.request.channel in self._provided:
+            await put_send(self._database, connection, claim)
+            expires = draft.details.expires
+            return Claim(claim, None if expires is None else expires - (now.journey - wanted))
+        # Our own outbox is a table of this database: claimed, delivered and settled in one transaction.
+        # `at` was when it was first wanted; once it is gone, caps count from now on.
+        gone = replace(claim, status="accepted", at=now.journey, until=None, provider="outbox")
+        await keep(self._database, connection, gone, asdict(draft.rendered))
+        await put_send(self._database, connection, gone)
+        return answer_of(gone)
+
+    async def _settled(self, connection: AsyncConnection, lines: list[Send], now: Moments) -> Answer | None:
+        """What an earlier attempt of this step has come to."""
+        for line in lines:
+            match line.status:
+                case "accepted" | "withheld":
+                    return answer_of(line)
+                case "claimed" if line.until is not None and line.until > now.machine:
+                    raise again("Another attempt is handing this message over.", line.until - now.machine)
+                case "claimed" if line.channel == "webhook":
+                    continue  # The receiver drops a repeat, and at least once is what is promised.
+                case "claimed":
+                    # Its attempt died: whether the provider has the message is not known.
+                    doubted = doubt(line, "the attempt died in the provider call", now.machine)
+                    await put_send(self._database, connection, doubted)
+                    return answer_of(doubted)
+                case "unknown" if not _goes_again(line) or (line.until is not None and line.until > now.machine):
+                    return answer_of(line)
+        return None
+
+    async def _withhold(
+        self, connection: AsyncConnection, request: SendRequest, lines: list[Send], reason: str, now: Moments
+    ) -> Answer:
+        if _all_refused(lines):
+            return answer_of(lines[-1])
+        if (doubted := next((line for line in lines if line.status == "unknown"), None)) is not None:
+            # What speaks against sending it once more does not tell what became of it the first time.
+            return answer_of(doubted).model_copy(update={"until": None})
+        line = replace(self._line(request, request.messages[-1], now), status="withheld", reason=reason)
+        await put_send(self._database, connection, line)
+        for held in lines:
+            if held.status == "held" and held.send_key != line.send_key:
+                await put_send(self._database, connection, replace(held, status="withheld", reason=reason, until=None))
+        return answer_of(line)
+
+    def _line(self, request: SendRequest, message: MessageRequest, now: Moments) -> Send:
+        """The ledger's line for this message, before anything was decided about it."""
+        walk, step, details = request.walk, step_of(request), self._details(message)
+        return Send(
+            send_key=send_key(step, message.channel),
+            step_key=step,
+            user_id=walk.user,
+            journey=walk.journey,
+            key=walk.key,
+            entry_id=walk.entry,
+            step=f"{request.step} #{request.occurrence}",
+            channel=message.channel,
+            template=message.template,
+            topic=details.topic,
+            kind=details.kind,
+            status="held",
+            at=now.journey,
+            machine_at=now.machine,
+            priority=self._catalogue[walk.journey].journey.priority,
+        )
+
+    def _details(self, message: MessageRequest) -> MessageDetails:
+        return self._templates.details(message.channel, message.template)
+
+
+def step_of(request: SendRequest) -> str:
+    """The ledger's name for the step that the request is about."""
+    walk = request.walk
+    return step_key(walk.journey, walk.key, walk.entry, request.step, request.occurrence)
+
+
+def answer_of(line: Send) -> Answer:
+    """What the journey is told; of a message in doubt that is to be sent once more, when to ask again."""
+    until = line.until if line.status == "unknown" and _goes_again(line) else None
+    known = {"status": line.status, "channel": line.channel, "reason": line.reason or "", "until": until}
+    return Answer.model_validate(known)
+
+
+def doubt(line: Send, reason: str, machine: datetime) -> Send:
+    """The line as it stands while nobody knows whether the provider has the message."""
+    return replace(line, status="unknown", reason=reason, until=machine + SILENCE)
+
+
+def again(message: str, after: timedelta | None = None) -> ApplicationError:
+    """What an activity raises to be tried again: after that while, else after one that doubles each time."""
+    pause = None if after is None else max(after, timedelta(seconds=1))
+    return ApplicationError(message, type="TryLater", next_retry_delay=pause)
+
+
+def _goes_again(line: Send) -> bool:
+    """Marketing never goes twice. Service goes once more after the silence, and so does push, which replaces its copy."""
+    return not line.resent and (line.kind != "marketing" or line.channel == "push")
+
+
+def _tried(line: Send) -> bool:
+    """Whether the provider was silent about it once."""
+    return line.resent or line.status == "unknown"
+
+
+def _all_refused(lines: list[Send]) -> bool:
+    return bool(lines) and all(line.status == "refused" for line in lines)

@@ -1,0 +1,131 @@
+"""Whether this is the moment for a message: quiet hours, the person's best hour, caps, and who goes first under them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from profiles.person import Person
+from storage.ledger import Send, rivals_of
+from workflows.clock import next_local, zone_of
+from workflows.requests import Answer
+
+from .best_hour import best_hour
+from .front_matter import MessageDetails
+from .policy import Policy
+
+BEST = "best hour"
+YIELD = timedelta(seconds=60)
+"""How near a held message must be to its moment to be let in first, and how long is waited for it."""
+UNSEEN = ("in_app", "webhook")
+"""Channels that wake nobody up."""
+
+
+class Timing:
+    """Judges inside the transaction that claims a message and holds the person's lock: no two claims take one place."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+
+    async def rest(
+        self,
+        connection: AsyncConnection,
+        person: Person,
+        line: Send,
+        details: MessageDetails,
+        wanted: datetime,
+        now: datetime,
+    ) -> Answer | None:
+        """Whether something speaks against this moment: `held` until a better one, or `withheld`; journey time.
+
+        `line` is the message as it is about to be claimed, with what was decided before; `wanted` is when the journey
+        wanted it.
+        """
+        zone = zone_of(person.believed_zone or self._policy.default_zone)
+        for judge in (self._expired, self._in_quiet_hours, self._not_best):
+            if (answer := judge(person, line, details, wanted, now, zone)) is not None:
+                return answer
+        return await self._capped(connection, person, line, details, now, zone)
+
+    def _expired(
+        self, person: Person, line: Send, details: MessageDetails, wanted: datetime, now: datetime, zone: ZoneInfo
+    ) -> Answer | None:
+        if details.expires is None or now - wanted <= details.expires:
+            return None
+        return Answer(status="withheld", reason="expired before it could be sent")
+
+    def _in_quiet_hours(
+        self, person: Person, line: Send, details: MessageDetails, wanted: datetime, now: datetime, zone: ZoneInfo
+    ) -> Answer | None:
+        over = self._quiet_until(line, details, now, zone)
+        if over is None:
+            return None
+        if details.quiet_hours == "drop":
+            return Answer(status="withheld", reason="quiet hours")
+        return _held("quiet hours", over, zone)
+
+    def _not_best(
+        self, person: Person, line: Send, details: MessageDetails, wanted: datetime, now: datetime, zone: ZoneInfo
+    ) -> Answer | None:
+        hour = best_hour(person.hours) if details.moment == "best" and line.channel not in UNSEEN else None
+        if hour is None or now.astimezone(zone).hour == hour or (line.reason or "").startswith(BEST):
+            return None  # Unknown, now, or held for it before: something stronger has moved it, and it goes.
+        until = next_local(now, time(hour), zone)
+        moved = self._quiet_until(line, details, until, zone)
+        if details.expires is not None and (moved or until) - wanted > details.expires:
+            return None  # Better at any hour than not at all.
+        return _held(BEST if moved is None else f"{BEST}, moved out of quiet hours", moved or until, zone)
+
+    def _quiet_until(self, line: Send, details: MessageDetails, moment: datetime, zone: ZoneInfo) -> datetime | None:
+        if self._policy.quiet_hours is None or details.quiet_hours == "ignore" or line.channel in UNSEEN:
+            return None
+        return self._policy.quiet_hours.over(moment, zone)
+
+    async def _capped(
+        self,
+        connection: AsyncConnection,
+        person: Person,
+        line: Send,
+        details: MessageDetails,
+        now: datetime,
+        zone: ZoneInfo,
+    ) -> Answer | None:
+        caps = [cap for cap in self._policy.caps if cap.topic in (None, details.topic)]
+        if details.kind != "marketing" or line.channel == "webhook" or not caps:
+            return None
+        since = min(cap.since(now, zone) for cap in caps)
+        others = [
+            other for other in await rivals_of(connection, person.user_id, since) if other.send_key != line.send_key
+        ]
+        for cap in caps:
+            counted = [other for other in others if cap.counts(other.kind, other.topic)]
+            gone = [other.at for other in counted if other.status != "held" and cap.covers(other.at, now, zone)]
+            if len(gone) >= cap.most:
+                if details.over_cap == "hold":
+                    return _held(f"cap: {cap}", cap.frees(gone, now, zone), zone)
+                return Answer(status="withheld", reason=f"cap: {cap}")
+            if self._goes_before(line, counted, now) >= cap.most - len(gone):
+                return _held(f"lets a message of higher priority go first, cap: {cap}", now + YIELD, zone)
+        return None
+
+    def _goes_before(self, line: Send, counted: Sequence[Send], now: datetime) -> int:
+        """How many held messages are about to go and come before this one: by priority, then by age."""
+        return sum(
+            other.status == "held"
+            and other.kind == "marketing"
+            and other.until is not None
+            and abs(other.until - now) <= YIELD
+            and _rank(other) < _rank(line)
+            for other in counted
+        )
+
+
+def _rank(line: Send) -> tuple[int, datetime, str]:
+    return line.priority, line.at, line.send_key
+
+
+def _held(reason: str, until: datetime, zone: ZoneInfo) -> Answer:
+    return Answer(status="held", reason=reason, until=until, zone=zone.key)
