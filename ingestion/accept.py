@@ -15,15 +15,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from context.device import device_of
 from context.location import Places
-from errors import EventConflict, EventError, JourneymanError
+from errors import EventConflict, EventError, JourneymanError, PartDied
 from events import Context
 from profiles.person import Person
-from storage.acceptance import add_events, add_routes, claim_anonymous, digests_of, owners_of
+from storage.acceptance import add_events, add_routes, claim_anonymous, digests_of, lock_anonymous, owners_of
+from storage.consents import adopt_consent, put_consent
 from storage.database import UNREACHABLE, Database
 from storage.people import lock_people, read_carts, write_carts, write_people
 
 from .consequences import Consequences, Stored
 from .incoming import Incoming
+from .life import Life
 from .opaque import Opaque
 
 GROUP = 200
@@ -53,40 +55,43 @@ class Acceptor:
         self._committed = committed
         self._waiting: list[tuple[Incoming, asyncio.Future[bool]]] = []
         self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self.life = Life("acceptance of events")
 
     async def __aenter__(self) -> Acceptor:
-        self._task = asyncio.create_task(self._run())
+        self.life.begin(self._run())
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._task:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await self.life.end()
 
     async def accept(self, messages: Sequence[Incoming]) -> list[bool | JourneymanError]:
         """Store these in order; for each, True if it is new, False if known already, or the EventConflict that refused it.
 
         Returns only after the commit. Raises what the database raised if it could not commit: nothing was stored then.
         """
+        self.life.check()
         loop = asyncio.get_running_loop()
         futures: list[asyncio.Future[bool]] = [loop.create_future() for _ in messages]
         self._waiting += zip(messages, futures, strict=True)
         self._wake.set()
         results = await asyncio.gather(*futures, return_exceptions=True)
         for result in results:
-            if isinstance(result, BaseException) and not isinstance(result, JourneymanError):
+            if isinstance(result, BaseException) and not isinstance(result, EventError):
                 raise result
         return [result for result in results if isinstance(result, (bool, JourneymanError))]
 
     async def _run(self) -> None:
-        while True:
-            await self._wake.wait()
-            group, self._waiting = self._waiting[:GROUP], self._waiting[GROUP:]
-            if not self._waiting:
+        try:
+            while True:
+                await self._wake.wait()
                 self._wake.clear()
-            await self._take(group)
+                while group := self._waiting[:GROUP]:
+                    await self._take(group)
+                    del self._waiting[: len(group)]
+        finally:
+            for _, future in self._waiting:
+                if not future.done():
+                    future.set_exception(PartDied("Nothing is accepted any more; send it again."))
 
     async def _take(self, group: list[tuple[Incoming, asyncio.Future[bool]]]) -> None:
         messages = [message for message, _ in group]
@@ -124,7 +129,9 @@ class Acceptor:
         messages = [self._named(message) for message in group]
         now = datetime.now(UTC)
         async with self._database.write() as connection:
-            linked = await owners_of(connection, {m.anonymous_id for m in messages if m.anonymous_id})
+            anonymous_ids = {message.anonymous_id for message in messages if message.anonymous_id}
+            await lock_anonymous(self._database, connection, anonymous_ids)
+            linked = await owners_of(connection, anonymous_ids)
             wanted = {m.user_id for m in messages if m.user_id} | set(linked.values())
             people = await lock_people(self._database, connection, wanted, now)
             known = await digests_of(connection, [message.event_id for message in messages])
@@ -146,6 +153,7 @@ class Acceptor:
             relevant = await self._store(connection, consequences)
             await write_people(self._database, connection, consequences.changed_people)
             await write_carts(self._database, connection, consequences.changed_carts)
+            await self._consents(connection, consequences, now)
         if relevant:
             self._committed(relevant)
         return results
@@ -161,6 +169,8 @@ class Acceptor:
         return replace(message, event_id=event_id, user_id=user_id, properties=properties)
 
     def _context(self, message: Incoming, person: Person | None) -> Context:
+        if message.second_hand:
+            return Context()
         device = device_of(message.context, message.headers)
         location = self._places.locate(
             # A backend that reports for its users connects from its own address, which says nothing about them.
@@ -178,6 +188,16 @@ class Acceptor:
         for row in await claim_anonymous(self._database, connection, anonymous_id, user_id):
             consequences.adopt(row, user_id, routed=row.occurred_at >= now - LATENESS)
         consequences.adopt_fresh(anonymous_id, user_id, since=now - LATENESS)
+
+    async def _consents(self, connection: AsyncConnection, consequences: Consequences, now: datetime) -> None:
+        """Each word in the order of acceptance; the last one on the same channel and topic stays."""
+        for said in consequences.said:
+            pair = (said.user_id, said.channel, said.topic)
+            if said.given and said.adopted:
+                await adopt_consent(self._database, connection, *pair, now)
+            else:
+                reason = "subscribed" if said.given else "unsubscribed"
+                await put_consent(self._database, connection, *pair, given=said.given, reason=reason, now=now)
 
     async def _store(self, connection: AsyncConnection, consequences: Consequences) -> list[str]:
         fresh: list[Stored] = consequences.stored

@@ -9,9 +9,21 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from events import CartEmptied, CartUpdated, Context, DateChanged, Event, Identified, OrderCompleted, ZoneChanged
+from events import (
+    CartEmptied,
+    CartUpdated,
+    Context,
+    DateChanged,
+    Event,
+    Identified,
+    OrderCompleted,
+    Preference,
+    Subscribed,
+    ZoneChanged,
+)
 from profiles.carts import CART_KINDS, Cart, fold
 from profiles.person import Person
+from profiles.push_addresses import push_address
 from storage.facts import event_of
 
 from .incoming import KINDS, Incoming
@@ -34,6 +46,17 @@ class Stored:
     seq: int = 0
 
 
+@dataclass(frozen=True)
+class Said:
+    """What a person said about the messages they want. `adopted`: before it was known who they are."""
+
+    user_id: str
+    channel: str
+    topic: str
+    given: bool
+    adopted: bool
+
+
 class Consequences:
     """Collects, in order, what one transaction has to write. Works on persons whose lock is held."""
 
@@ -45,6 +68,7 @@ class Consequences:
         self._written: dict[tuple[str, str], Cart] = {}
         self.stored: list[Stored] = []
         self.adopted: list[Stored] = []
+        self.said: list[Said] = []
 
     @property
     def changed_people(self) -> Iterable[Person]:
@@ -73,7 +97,8 @@ class Consequences:
         person = self._touch(user_id)
         zone, dates = person.believed_zone, {trait: person.traits.get(trait) for trait in self._dates}
         person.learn(dict(message.traits))
-        self._hold_token(person, message)
+        if (address := push_address(message.context)) is not None:
+            person.hold(*address)
         if message.name == Identified.event_name:
             stored.properties = {"profile_complete": person.profile_complete}
         if context.location.zone_source not in (None, "profile", "default"):
@@ -86,6 +111,7 @@ class Consequences:
         if (event := _event(stored)) is not None:
             person.see(event)
             self._cart(stored, event)
+            self._hear(user_id, event)
 
     def adopt(self, row: Row[Any], user_id: str, *, routed: bool) -> None:
         """Let an event that was stored without a person count for the one it belongs to."""
@@ -95,6 +121,7 @@ class Consequences:
         if (event := event_of(row)) is not None:
             self._touch(user_id).see(event)
             self._cart(stored, event)
+            self._hear(user_id, event, adopted=True)
 
     def adopt_fresh(self, anonymous_id: str, user_id: str, *, since: datetime) -> None:
         """The same for events taken in this very transaction, before their person was named."""
@@ -104,14 +131,14 @@ class Consequences:
                 if (event := _event(stored)) is not None:
                     self._touch(user_id).see(event)
                     self._cart(stored, event)
+                    self._hear(user_id, event, adopted=True)
 
     def _touch(self, user_id: str) -> Person:
         return self._touched.setdefault(user_id, self._people[user_id])
 
-    def _hold_token(self, person: Person, message: Incoming) -> None:
-        device = message.context.get("device")
-        if isinstance(device, dict) and isinstance(token := device.get("token"), str) and token:
-            person.hold("token", token[:4096])
+    def _hear(self, user_id: str, event: Event, *, adopted: bool = False) -> None:
+        if isinstance(event, Preference):
+            self.said.append(Said(user_id, event.channel, event.topic, isinstance(event, Subscribed), adopted))
 
     def _cart(self, stored: Stored, event: Event) -> None:
         match event:

@@ -43,6 +43,8 @@ class Incoming:
     peer: str | None = field(default=None, repr=False)
     """The address the request came from."""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    second_hand: bool = False
+    """Whether somebody else told it of the person: it says nothing of where they are, and on what."""
 
     @property
     def digest(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,12 +12,12 @@ from urllib.parse import urlencode
 
 from liquid import Environment
 
-from messages import Channel, Rendered, RenderedEmail
+from messages import Channel, Rendered, RenderedCall, RenderedCard, RenderedEmail
 
 MAX_MESSAGES: Final = 100
 """How many one page shows; the rest is found by filtering."""
 
-_NAMES: Final[dict[Channel, str]] = {"email": "Email", "push": "Push", "in_app": "In-app"}
+_NAMES: Final[dict[Channel, str]] = {"email": "Email", "push": "Push", "in_app": "In-app", "webhook": "Webhook"}
 _PAGE = Environment(autoescape=True).from_string(
     (Path(__file__).parent.parent / "templates" / "pages" / "outbox.html.liquid").read_text(encoding="utf-8")
 )
@@ -77,11 +78,12 @@ def _row(message: OutboxMessage, channel: str | None) -> dict[str, object]:
         "iso": message.sent_at.isoformat(),
         "clock": f"{message.sent_at:%H:%M}",
         "is_email": is_email,
-        "subject": rendered.subject if isinstance(rendered, RenderedEmail) else rendered.title,
+        "subject": rendered.subject if isinstance(rendered, RenderedEmail) else "",
         "preheader": rendered.preheader if isinstance(rendered, RenderedEmail) else "",
         "frame": _framed(rendered.html) if isinstance(rendered, RenderedEmail) else "",
         "text": rendered.text if isinstance(rendered, RenderedEmail) else "",
-        "card": None if isinstance(rendered, RenderedEmail) else vars(rendered) | {"link": _web(rendered.link)},
+        "card": vars(rendered) | {"link": _web(rendered.link)} if isinstance(rendered, RenderedCard) else None,
+        "call": json.dumps(rendered.data, indent=2, ensure_ascii=False) if isinstance(rendered, RenderedCall) else "",
     }
 
 

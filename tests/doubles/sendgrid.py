@@ -8,51 +8,46 @@ import json
 import random
 import time
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Self
 
-from openapi_schema_validator import OAS31Validator
+from tests.doubles.sendgrid_behaviour import (
+    ACCEPT,
+    CUT_AFTER_ACCEPT,
+    ERROR_AFTER_ACCEPT,
+    FORBIDDEN,
+    HANG,
+    REFUSE,
+    SERVER_ERROR,
+    TOO_LARGE,
+    Behaviour,
+    delay,
+    rate_limited,
+)
+from tests.doubles.sendgrid_body import MAIL_SEND, SHAPE
+from tests.doubles.sendgrid_webhooks import Message, Rule, Signer, Teller
 
-
-@dataclass(frozen=True)
-class Behaviour:
-    """What becomes of one well-formed call: is it accepted, and what is said about it."""
-
-    name: str
-    status: int | None
-    """None: nothing is answered."""
-    accepts: bool = False
-    holds: bool = False
-    """The connection stays open, without an answer, until the double is closed."""
-    field: str | None = None
-    """What the error body blames."""
-    after: float = 0.0
-    """Seconds between the acceptance and the answer."""
-    reset_in: float | None = None
-    """Seconds from the call to the moment that X-RateLimit-Reset names."""
-
-
-ACCEPT = Behaviour("accept", 202, accepts=True)
-REFUSE = Behaviour("refuse", 400, field="personalizations.0.to.0.email")
-FORBIDDEN = Behaviour("forbidden", 403, field="from")
-TOO_LARGE = Behaviour("too_large", 413)
-SERVER_ERROR = Behaviour("server_error", 500)
-ERROR_AFTER_ACCEPT = Behaviour("error_after_accept", 500, accepts=True)
-CUT_AFTER_ACCEPT = Behaviour("cut_after_accept", None, accepts=True)
-HANG = Behaviour("hang", None, holds=True)
-
-
-def rate_limited(reset_in: float = 30.0) -> Behaviour:
-    """429, with the rate limit reset in so many seconds."""
-    return Behaviour("rate_limited", 429, reset_in=reset_in)
-
-
-def delay(seconds: float, then: Behaviour = ACCEPT) -> Behaviour:
-    """The same, with the answer so many seconds late; what accepts has accepted before the wait."""
-    return replace(then, name=f"delayed_{then.name}", after=seconds)
+__all__ = [
+    "ACCEPT",
+    "CUT_AFTER_ACCEPT",
+    "ERROR_AFTER_ACCEPT",
+    "FORBIDDEN",
+    "HANG",
+    "MAIL_SEND",
+    "REFUSE",
+    "SERVER_ERROR",
+    "TOO_LARGE",
+    "Behaviour",
+    "Call",
+    "Message",
+    "Rule",
+    "SendGridDouble",
+    "delay",
+    "rate_limited",
+]
 
 
 @dataclass(frozen=True)
@@ -67,39 +62,11 @@ class Call:
     body: dict[str, Any] | None = field(default=None, repr=False)
 
 
-def _closed(required: tuple[str, ...], **properties: Any) -> dict[str, Any]:
-    return {"type": "object", "required": list(required), "properties": properties, "additionalProperties": False}
-
-
-def _one(items: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "array", "items": items, "minItems": 1, "maxItems": 1}
-
-
-_TEXT = {"type": "string", "minLength": 1}
-_PERSON = _closed(("email",), email={"type": "string", "pattern": r"^[^@\s]+@[^@\s]+$"}, name={"type": "string"})
-_PART = {kind: _closed(("type", "value"), type={"const": kind}, value=_TEXT) for kind in ("text/plain", "text/html")}
-
-MAIL_SEND = _closed(
-    ("personalizations", "from", "subject", "content"),
-    personalizations=_one(
-        _closed(("to", "custom_args"), to=_one(_PERSON), custom_args=_closed(("send_key",), send_key=_TEXT))
-    ),
-    **{"from": _PERSON},
-    reply_to=_PERSON,
-    subject=_TEXT,
-    content={"type": "array", "prefixItems": list(_PART.values()), "minItems": 2, "maxItems": 2},
-    categories={"type": "array", "items": {"type": "string", "maxLength": 255}, "maxItems": 10, "uniqueItems": True},
-    headers={"type": "object", "additionalProperties": {"type": "string"}},
-)
-"""What we send to POST /v3/mail/send, narrower than what SendGrid takes: an unknown field is a mistake of ours."""
-
-_SHAPE = OAS31Validator(MAIL_SEND)
-
-
 class SendGridDouble:
     """`async with SendGridDouble() as double:` serves POST /v3/mail/send at `double.url`.
 
-    Each call takes the next scripted behaviour, else one drawn by `mix`, else `otherwise`.
+    Each call takes the next scripted behaviour, else one drawn by `mix`, else `otherwise`. What becomes of accepted
+    messages is told to the address given to `tells`, signed with the key whose public half is `signer.public_key`.
     """
 
     def __init__(
@@ -114,6 +81,10 @@ class SendGridDouble:
         self.calls: list[Call] = []
         self.rejected: list[tuple[int, str | None]] = []
         """Status and field of each call that was malformed or had the wrong key."""
+        self.messages: dict[str, Message] = {}
+        """The last accepted message of each send_key."""
+        self.signer = Signer()
+        self.teller: Teller | None = None
         self._script: deque[Behaviour] = deque()
         self._mix: list[tuple[Behaviour, float]] = []
         self._random = random.Random(0)
@@ -135,6 +106,18 @@ class SendGridDouble:
         """Draw a behaviour for each further call; shares are probabilities, and the rest goes to `otherwise`."""
         self._mix, self._random = list(shares.items()), random.Random(seed)
 
+    async def tells(self, url: str, rule: Rule = Rule(words=())) -> None:
+        """From now on post webhooks to this address: by the rule for each accepted message, and what `tell` asks for."""
+        if self.teller is not None:
+            await self.teller.close()
+        self.teller = Teller(url, self.signer, rule)
+
+    async def tell(self, send_key: str | Sequence[str], *words: str, **more: Any) -> None:
+        """Post these words about these accepted messages; returns when they are taken."""
+        assert self.teller is not None, "say to whom first: tells(url)"
+        keys = [send_key] if isinstance(send_key, str) else send_key
+        await self.teller.tell([self.messages[key] for key in keys], words, **more)
+
     async def arrived(self, calls: int) -> None:
         """Wait until so many calls are in `calls`."""
         async with self._arrival:
@@ -151,6 +134,8 @@ class SendGridDouble:
     async def close(self) -> None:
         """Refuse connections from now on and cut those that are open."""
         self._closing.set()
+        if self.teller is not None:
+            await self.teller.close()
         assert self._server is not None
         self._server.close()
         for writer in self._open:
@@ -191,8 +176,13 @@ class SendGridDouble:
         self.calls.append(Call(monotonic, at, send_key, behaviour, message_id, body if self.keep_bodies else None))
         if behaviour.accepts:
             self.accepted[send_key] += 1
+            address = body["personalizations"][0]["to"][0]["email"]
+            message = Message(send_key, message_id, address, tuple(body.get("categories", ())))
+            self.messages[send_key] = message
         async with self._arrival:
             self._arrival.notify_all()
+        if behaviour.accepts and self.teller is not None and self.teller.rule.words:
+            await self.teller.accepted(self.messages[send_key])
         if behaviour.holds or behaviour.after:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), None if behaviour.holds else behaviour.after)
@@ -216,7 +206,7 @@ class SendGridDouble:
             body = json.loads(payload)
         except ValueError:
             return None, (400, None)
-        for error in _SHAPE.iter_errors(body):
+        for error in SHAPE.iter_errors(body):
             return None, (400, ".".join(map(str, error.absolute_path)) or None)
         return body, (202, None)
 

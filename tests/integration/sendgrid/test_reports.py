@@ -1,0 +1,212 @@
+"""What a webhook does to the ledger, to people's consents and to dead addresses, on either database."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import pytest_asyncio
+
+from storage.consents import consent
+from storage.deliveries import attach, sent
+from tests.door import somebody
+from tests.doubles.sendgrid_webhooks import report
+from tests.reporting import ADDRESSES, Desk, desk_over, message_of
+
+
+@pytest_asyncio.fixture
+async def desk(database_url: str) -> AsyncIterator[Desk]:
+    """The door for webhooks over an empty database."""
+    async with desk_over(database_url) as desk:
+        yield desk
+
+
+@pytest.fixture
+def user() -> str:
+    """A person of this test."""
+    return somebody()
+
+
+@pytest.mark.parametrize(
+    "word", ["processed", "deferred", "delivered", "open", "machine_open", "click", "bounce", "blocked"]
+)
+@pytest.mark.parametrize("status", ["claimed", "unknown", "held"])
+async def test_any_word_is_acceptance(desk: Desk, user: str, status: str, word: str) -> None:
+    """B3, B10: whatever SendGrid tells of a message, it has accepted it: a line without an outcome is settled so."""
+    message = await desk.sent(user, status=status, reason="the call broke")
+    await desk.tells(message, word)
+    line = await desk.line(message, user)
+    assert (line.status, line.reason, line.until) == ("accepted", None, None)
+    assert (line.provider, line.provider_id) == ("sendgrid", message.message_id)
+
+
+@pytest.mark.parametrize("status", ["refused", "withheld", "accepted"])
+async def test_what_is_settled_stays(desk: Desk, user: str, status: str) -> None:
+    """A line that has its outcome keeps it, with its reason and the id that the provider answered."""
+    message = await desk.sent(user, status=status, reason="as it was", provider="sendgrid", provider_id="first")
+    await desk.tells(message, "processed", "delivered", "open")
+    line = await desk.line(message, user)
+    assert (line.status, line.reason, line.provider_id) == (status, "as it was", "first")
+
+
+@pytest.mark.parametrize("status", ["claimed", "unknown", "accepted"])
+async def test_dropped(desk: Desk, user: str, status: str) -> None:
+    """What SendGrid has dropped is refused, whatever its first answer was, with the class of the reason and no address."""
+    message = await desk.sent(user, status=status)
+    await desk.tells(message, "processed", "dropped")
+    line = await desk.line(message, user)
+    assert (line.status, line.reason) == ("refused", "SendGrid dropped: bounced")
+    other = await desk.sent(user, "other", status=status)
+    await desk.tells(other, "dropped", reason=f"because {other.address} said so")
+    assert (await desk.line(other, user)).reason == "SendGrid dropped: other"
+    assert other.address not in await desk.door.everything()
+
+
+async def test_before_the_line(desk: Desk, user: str) -> None:
+    """B10: what is told of a message before its line is there is kept, and holds as soon as it is.
+
+    Killed by: answering without put_deliveries where `sent` finds no line.
+    """
+    early = message_of(user, "0" * 64)
+    await desk.tells(early, "delivered", "unsubscribe")
+    assert [row.event for row in await desk.deliveries(early)] == ["delivered", "unsubscribe"]
+    message = await desk.sent(user, send_key=early.send_key)
+    assert (await desk.line(early, user)).status == "claimed"
+    async with desk.door.database.write() as connection:
+        await attach(desk.door.database, connection, await sent(connection, [early.send_key]))
+    assert (await desk.line(early, user)).status == "accepted"
+    assert await desk.consents(user) == [("email", "carts", False, "unsubscribed")]
+    assert message.address == early.address
+
+
+async def test_in_any_order(desk: Desk) -> None:
+    """B8: the same words in every order, each told three times, leave the same line, consents and events."""
+    words, left = ("processed", "delivered", "open", "click", "spamreport"), []
+    orders = list(itertools.permutations(words))[::17]
+    for order in orders:
+        user = somebody()
+        message = await desk.sent(user)
+        for word in order * 3:
+            await desk.tells(message, word, at=1_700_000_000 + words.index(word))
+        told = [row.name for row in await desk.door.stored() if row.user_id == user]
+        left.append(((await desk.line(message, user)).status, await desk.consents(user), sorted(told)))
+        assert [row.event for row in await desk.deliveries(message)] == list(words)
+    assert len(orders) > 5
+    assert left == [
+        (
+            "accepted",
+            [("email", "*", False, "spam report")],
+            ["Email Delivered", "Email Link Clicked", "Email Marked as Spam", "Email Opened"],
+        )
+    ] * len(orders)
+
+
+async def test_a_bounce(desk: Desk, user: str) -> None:
+    """A hard bounce makes the address dead, by its hash, however it is written; a temporary one does not."""
+    message = await desk.sent(user)
+    await desk.tells(message, "blocked")
+    assert await desk.dead() == {}
+    await desk.tells(message, "bounce", email=message.address.upper())
+    assert await desk.dead() == {ADDRESSES.hash("email", message.address): "hard bounce"}
+    events = await desk.door.stored("Email Bounced")
+    assert [row.properties["permanent"] for row in events] == [False, True]
+    assert await desk.consents(user) == []
+
+
+@pytest.mark.parametrize(
+    ("word", "topic", "kept"),
+    [
+        ("spamreport", "carts", ("email", "*", False, "spam report")),
+        ("unsubscribe", "carts", ("email", "carts", False, "unsubscribed")),
+        ("group_unsubscribe", "carts", ("email", "carts", False, "unsubscribed")),
+        ("unsubscribe", None, ("email", "*", False, "unsubscribed")),
+    ],
+)
+async def test_refusals(desk: Desk, user: str, word: str, topic: str | None, kept: tuple[str, str, bool, str]) -> None:
+    """H4: a spam report closes the channel, an unsubscribe the message's topic, or the channel where it has none."""
+    message = await desk.sent(user, topic=topic, status="accepted")
+    await desk.tells(message, word)
+    assert await desk.consents(user) == [kept]
+
+
+@pytest.mark.parametrize(("said", "refused"), [(timedelta(minutes=5), True), (timedelta(minutes=-5), False)])
+async def test_asked_for_again(desk: Desk, user: str, said: timedelta, refused: bool) -> None:
+    """Whoever has asked for a topic after unsubscribing keeps getting it, also when the unsubscribe arrives last."""
+    message = await desk.sent(user, status="accepted")
+    then = datetime.now(UTC) - timedelta(hours=1)
+    await consent(desk.door.database, user, "email", "carts", given=True, reason="subscribed", now=then - said)
+    await desk.tells(message, "unsubscribe", at=then.timestamp())
+    assert [row[2] for row in await desk.consents(user)] == [not refused]
+    assert len(await desk.door.stored("Unsubscribed")) == int(refused)
+
+
+async def test_events(desk: Desk, user: str) -> None:
+    """What people do with a message becomes events of theirs: whose, of which message, when, and nothing else."""
+    message = await desk.sent(user)
+    at = int(datetime.now(UTC).timestamp()) - 60
+    await desk.tells(message, "processed", "delivered", "open", "click", at=at)
+    rows = await desk.door.stored()
+    assert [row.name for row in rows] == ["Email Delivered", "Email Opened", "Email Link Clicked"]
+    common = {"template": "cart/still_here", "topic": "carts", "send_key": message.send_key}
+    assert [row.properties for row in rows] == [common, common, common | {"link": "shop.example.com/cart"}]
+    assert {row.user_id for row in rows} == {user}
+    assert {row.occurred_at.timestamp() for row in rows} == {at}
+    assert [row.context for row in rows] == [{}, {}, {}]
+
+
+async def test_no_sign_of_life(desk: Desk, user: str) -> None:
+    """Neither an open nor a click says that the person is on the site, or where they are."""
+    message = await desk.sent(user)
+    async with desk.door.database.read() as connection:
+        before = (await connection.exec_driver_sql(f"SELECT * FROM people WHERE user_id = '{user}'")).all()
+    await desk.tells(message, "open", "click")
+    async with desk.door.database.read() as connection:
+        after = (await connection.exec_driver_sql(f"SELECT * FROM people WHERE user_id = '{user}'")).all()
+    assert before == after
+    assert before != []
+
+
+async def test_machines(desk: Desk, user: str) -> None:
+    """An open by a machine is kept as one, and is no event."""
+    message = await desk.sent(user)
+    await desk.tells(message, "machine_open")
+    assert [(row.event, row.by_machine) for row in await desk.deliveries(message)] == [("open", True)]
+    assert await desk.door.stored() == []
+
+
+async def test_nothing_personal(desk: Desk, user: str) -> None:
+    """Of all that SendGrid tells neither address, free text, IP nor user agent is kept, nor a link's query or token."""
+    message = await desk.sent(user)
+    words = ("processed", "delivered", "open", "click", "bounce", "dropped", "spamreport", "unsubscribe")
+    await desk.tells(message, *words, category=["canary@example.net"])
+    link = f"https://journeys.example.com/mail/unsubscribe/{'x' * 60}?a=b"
+    await desk.tells(message, "click", number=2, url=link)
+    kept = await desk.door.everything()
+    for secret in (message.address, "canary", "198.51.100.7", "Mozilla", "recipient rejected", "xxx"):
+        assert secret not in kept
+    (_, ours) = await desk.door.stored("Email Link Clicked")
+    assert ours.properties["link"] == "journeys.example.com/mail/unsubscribe"
+
+
+async def test_mail_of_others(desk: Desk, user: str) -> None:
+    """What else is sent through the same account, and messages of another installation, change nothing of ours."""
+    message = await desk.sent(user)
+    theirs = report(message, "bounce")
+    del theirs["send_key"]
+    assert (await desk.post([theirs])).json() == {"success": True}
+    await desk.tells(message_of("nobody", "f" * 64), "delivered", "spamreport")
+    assert (await desk.line(message, user)).status == "claimed"
+    assert await desk.door.stored() == []
+    assert await desk.dead() == {}
+
+
+async def test_many_at_once(desk: Desk, user: str) -> None:
+    """A webhook with more reports than one transaction takes is taken whole."""
+    messages = [await desk.sent(user, f"m{number}") for number in range(130)]
+    answer = await desk.post([report(each, word) for word in ("processed", "delivered") for each in messages])
+    assert answer.json() == {"success": True}
+    statuses = {(await desk.line(each, user)).status for each in messages}
+    assert statuses == {"accepted"}
+    assert len(await desk.door.stored("Email Delivered")) == 130
