@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # The program stops in its own time at Ctrl-C; make has nothing to add to that.
 QUIET_AT_CTRL_C = trap : INT; $(1) || [ $$? -eq 130 ]
 
-.PHONY: help demo run test check bench clean
+.PHONY: help demo run test check bench chaos clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ check: $(VENV)/.installed-dev ## judge style, types, and which way imports point
 
 bench: $(VENV)/.installed-dev ## measure
 	$(BIN)/python -m benchmarks
+
+chaos: $(VENV)/.installed-dev ## take things away while messages are sent, and count: make chaos ARGS="--size 0.1"
+	$(BIN)/python -m chaos $(ARGS)
 
 clean: ## remove all that was installed, built or cached, but no data
 	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 import uvloop
@@ -14,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 import logs
-from errors import JourneymanError
+from errors import JourneymanError, NotInDoubt
 from settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -44,8 +45,8 @@ def serve() -> None:
     """Run the front door and the relay alone, against the Temporal and the database of the environment."""
 
     async def work() -> None:
-        from connect import connect
-        from service import opened, receiving, serving
+        from connect import connect, opened
+        from service import receiving, serving
         from worker import stopped
         from workflows.catalogue import Catalogue
 
@@ -95,6 +96,61 @@ def story(user: Annotated[str, typer.Argument(help="The user id.")]) -> None:
 
 
 @app.command()
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
+    """Look whether everything is fit to write to people, and say what to do where it is not. Exit code 1 if it is not."""
+    from doctor import examine, is_well, plain, table
+
+    async def work() -> int:
+        findings = await examine()
+        if as_json:
+            sys.stdout.write(json.dumps(plain(findings)) + "\n")
+        else:
+            _table().print(table(findings), highlight=False)
+        return 0 if is_well(findings) else 1
+
+    _do(work())
+
+
+unknown = typer.Typer()
+app.add_typer(unknown, name="unknown")
+
+
+@unknown.callback(invoke_without_command=True)
+def list_unknown(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="How many to show, those longest in doubt first.")] = 100,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """List the messages of which nobody knows whether they arrived."""
+    if context.invoked_subcommand is not None:
+        return
+    from doubt import doubts_of
+
+    async def work() -> None:
+        settings = Settings.read()
+        found = await doubts_of(settings, limit)
+        if as_json:
+            sys.stdout.write(json.dumps(found.plain()) + "\n")
+        else:
+            _table().print(found.table(settings.default_zone), highlight=False)
+
+    _do(work())
+
+
+@unknown.command(name="settle")
+def settle_unknown(
+    send_key: Annotated[str, typer.Argument(help="The message's send key, or its first characters.")],
+    verdict: Annotated[Literal["accepted", "refused"], typer.Argument(help="What became of it.")],
+    reason: Annotated[str, typer.Option(help="How you know; no personal data.")],
+    by: Annotated[str, typer.Option(help="Who says so; you, by the name you are logged in with.")] = "",
+) -> None:
+    """Say what became of a message in doubt. Exit code 3 if it is in doubt no more."""
+    from doubt import settle
+
+    _do(_say(lambda settings: settle(settings, send_key, verdict, reason, by or _operator())))
+
+
+@app.command()
 def key() -> None:
     """Print the write key that tracking clients present."""
 
@@ -127,21 +183,34 @@ async def _say(line: Callable[[Settings], Awaitable[str]]) -> None:
     out.print(await line(Settings.read()), highlight=False, markup=False)
 
 
+def _table() -> Console:
+    """For what stands in columns: a file or a pipe has no width that they would have to fit in."""
+    return out if out.is_terminal else Console(width=200)
+
+
+def _operator() -> str:
+    """Who sits at this terminal; a container may not know."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "support"
+
+
 def _addresses(settings: Settings) -> None:
     out.print(f"Web UI       http://{settings.host}:{settings.ui_port}")
     out.print(f"Outbox       {settings.front_door}/outbox")
     out.print(f"Front door   {settings.front_door}/v1/track   (write key: python starter.py key)")
 
 
-def _do(coroutine: Coroutine[Any, Any, None]) -> None:
-    """Run a command; a mistake of the caller is one line on stderr and exit code 1."""
+def _do(coroutine: Coroutine[Any, Any, int | None]) -> None:
+    """Run a command, which may return its exit code; a mistake of the caller is one line on stderr and exit code 1."""
     code = 0
     logs.configure()
     try:
-        uvloop.run(coroutine)
+        code = uvloop.run(coroutine) or 0
     except JourneymanError as error:
         err.print(f"[red]error:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
-        code = 1
+        code = 3 if isinstance(error, NotInDoubt) else 1
     except KeyboardInterrupt:
         code = 130
     sys.stdout.flush()

@@ -18,12 +18,12 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError
 
-from connect import connect
+from connect import connect, opened
 from errors import JourneymanError, SettingsError
 from ingestion.departures import workflow_id
 from ingestion.opaque import Opaque
-from service import opened
 from settings import Settings
+from storage.deliveries import words_of
 from storage.ledger import Send, sends_of_person
 from storage.people import read_person
 from storage.runs import Entry, Place, entries_of_person
@@ -39,6 +39,7 @@ async def story_of(settings: Settings, user: str, client: Client | None = None) 
         person = await read_person(connection, user_id)
         entries = await entries_of_person(connection, user_id)
         sends = await sends_of_person(connection, user_id)
+        words = await words_of(connection, [send.send_key for send in sends])
     if person is None:
         raise SettingsError(f"Nobody with the id {user} has been heard of in this database.")
     zone = zone_of(person.believed_zone or settings.default_zone)
@@ -53,7 +54,9 @@ async def story_of(settings: Settings, user: str, client: Client | None = None) 
             for send in sends
             if (send.journey, send.key, send.entry_id) == (place.journey, place.key, entry.event_id)
         ]
-        parts += [Text(f"  {shown(send.at, zone)}: {_line(send)}") for send in mine]
+        for send in mine:
+            parts.append(Text(f"  {shown(send.at, zone)}: {_line(send, zone)}"))
+            parts += [Text(f"    {shown(at, zone)}: {word}") for word, at in words.get(send.send_key, ())]
         if entry.state == "started" and client is not None:
             parts.append(Text(f"  now: {await _now(client, place, entry, zone)}"))
     if not entries:
@@ -76,10 +79,12 @@ def _because(entry: Entry) -> str:
     return f" ({': '.join(told)})" if told else ""
 
 
-def _line(send: Send) -> str:
+def _line(send: Send, zone: ZoneInfo) -> str:
     words = f"{send.channel} {send.template}: {send.status}"
     if send.status == "accepted":
         words += f" by {send.provider}"
+    if send.status == "held" and send.until is not None:
+        words += f" until {shown(send.until, zone)}"
     return words + (f", {send.reason}" if send.reason else "")
 
 

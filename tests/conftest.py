@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from pathlib import Path
 
 import psutil
@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from stack import TemporalServer
+from tests.canaries import found, found_in
 from tests.servers import PostgreSQL, free_port
 from tests.stage import Stage, staged
 
@@ -30,16 +31,29 @@ def no_process_left() -> Iterator[None]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def temporal(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TemporalServer]:
-    """The real server, in memory, in which single runs can be moved ahead in time; all tests of a worker share it."""
+    """The real server, in which single runs can be moved ahead in time; all tests of a worker share it.
+
+    At the end of them its files are searched: no test of all may have brought anybody's address into it.
+    """
+    folder = tmp_path_factory.mktemp("temporal")
     async with TemporalServer(
-        tmp_path_factory.mktemp("temporal"),
-        port=free_port(),
-        ui_port=free_port(),
-        metrics_port=free_port(),
-        time_skipping=True,
-        database=False,
+        folder, port=free_port(), ui_port=free_port(), metrics_port=free_port(), time_skipping=True
     ) as server:
         yield server
+    files = sorted(folder.iterdir())
+    assert any(file.stat().st_size > 100_000 for file in files), "Temporal kept nothing that could be searched"
+    assert not found_in(files), "somebody's address has come into Temporal"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that leaves somebody's address in a log or in what it prints as an error has failed."""
+    report = yield
+    written = "\n".join(text for name, text in report.sections if "log" in name or "stderr" in name)
+    if report.passed and (addresses := [*found(written.encode())]):
+        report.outcome = "failed"
+        report.longrepr = f"somebody's address was logged or printed as an error: {addresses[:3]}"
+    return report
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -46,9 +46,9 @@ class Counting(Acceptor):
 class Door:
     """A database and one that accepts into it."""
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database: str | Database) -> None:
         settings = Settings()
-        self.database = Database(database_url)
+        self.database = database if isinstance(database, Database) else Database(database)
         self.acceptor = Counting(
             self.database,
             relevant=Catalogue.load().relevant,
@@ -82,8 +82,9 @@ class Door:
 
 
 @asynccontextmanager
-async def opened_door(database_url: str) -> AsyncIterator[Door]:
-    door = Door(database_url)
+async def opened_door(database: str | Database) -> AsyncIterator[Door]:
+    """Over the database of that URL, or over this one; closed at the end."""
+    door = Door(database)
     try:
         await migrate(door.database)
         async with door.acceptor:

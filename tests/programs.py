@@ -118,6 +118,11 @@ class Program:
         self._process.send_signal(signal.SIGINT)
         return await asyncio.to_thread(self._process.wait, timeout)
 
+    async def ended(self, timeout: float = 30) -> int:
+        """Wait until it has ended by itself; returns the exit code."""
+        assert self._process is not None
+        return await asyncio.to_thread(self._process.wait, timeout)
+
     def family(self) -> list[psutil.Process]:
         """The process and all it has started."""
         assert self._process is not None

@@ -174,7 +174,7 @@ async def staged(
 ) -> AsyncIterator[Stage]:
     """The system set up against one database and one server; `changes` are settings."""
     queue = f"journeys-{data_dir.name}"
-    chosen: dict[str, Any] = {"quiet_hours": "", "cap": 0} | changes
+    chosen: dict[str, Any] = {"quiet_hours": "", "caps": ""} | changes
     settings = Settings(database=database_url, data_dir=data_dir, task_queue=queue, **chosen)
     catalogue = Catalogue.load()
     database = Database(database_url)

@@ -1,6 +1,6 @@
 """What a journey is written with."""
 
-from messages import email, first_of, in_app, push
+from messages import email, first_of, in_app, push, webhook
 
 from .definition import Journey, after, always, days, hours, journey, minutes, never, seconds, weeks
 from .user import Outcome, Profile, User
@@ -22,5 +22,6 @@ __all__ = [
     "never",
     "push",
     "seconds",
+    "webhook",
     "weeks",
 ]

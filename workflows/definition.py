@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Generic, Literal, TypeVar, cast
+from typing import Any, Generic, Literal, TypeVar, cast, get_args
 
 from errors import JourneyError
 from events import Event, Quiet
@@ -14,6 +14,8 @@ from .user import Profile, User
 
 E = TypeVar("E", bound=Event)
 Kind = Literal["reactive", "proactive", "static"]
+WhenResumed = Literal["send", "skip", "spread"]
+"""What becomes of a message that was due while its run was paused: sent at once, withheld, or sent within the next hour."""
 Function = Callable[[User, E], Awaitable[None]]
 
 
@@ -73,6 +75,7 @@ class Journey(Generic[E]):
     again: Again
     kind: Kind
     priority: int
+    when_resumed: WhenResumed = "send"
 
     @property
     def summary(self) -> str:
@@ -112,10 +115,12 @@ def journey(
     again: Again = never,
     kind: Kind = "reactive",
     priority: int = 3,
+    when_resumed: WhenResumed = "send",
 ) -> Callable[[Function[E]], Journey[E]]:
     """Declare an async function of a user and an event to be a journey.
 
-    `priority` runs from 1 (first) to 5. Raises JourneyError for a declaration that cannot be right.
+    `priority` runs from 1 (first) to 5; `when_resumed` is for messages that were due while support had paused the run.
+    Raises JourneyError for a declaration that cannot be right.
     """
     trigger = starts_on.kind if isinstance(starts_on, Quiet) else starts_on
     quiet = starts_on.duration if isinstance(starts_on, Quiet) else None
@@ -136,7 +141,10 @@ def journey(
             )
         if not 1 <= priority <= 5:
             raise JourneyError(f"{name}: priority runs from 1 (first) to 5.")
-        return Journey(name, function, trigger, quiet, where, one_per, goals, again, kind, priority)
+        if when_resumed not in get_args(WhenResumed):
+            known = " or ".join(f'"{rule}"' for rule in get_args(WhenResumed))
+            raise JourneyError(f"{name}: when_resumed={when_resumed!r} is no rule; write {known}.")
+        return Journey(name, function, trigger, quiet, where, one_per, goals, again, kind, priority, when_resumed)
 
     return declare
 

@@ -13,12 +13,18 @@ from temporalio.common import RawValue
 with workflow.unsafe.imports_passed_through():
     from events import Event
 
+    from .asked import Asked
+    from .clock import zone_of
     from .definition import Journey, journey_of
+    from .errands import Ended, NotQuiet
     from .inbox import Inbox, written
     from .input import Carried, JourneyInput
+    from .journal import Journal
     from .library import journey_module
+    from .pausing import Pausing
     from .story import Story
-    from .traveller import ContinueLater, Ended, NotQuiet, Traveller
+    from .traveller import Traveller
+    from .waiting import ContinueLater
 
 
 @workflow.defn(dynamic=True)
@@ -28,29 +34,36 @@ class Host:
     @workflow.init
     def __init__(self, args: Sequence[RawValue]) -> None:
         payload = workflow.payload_converter().from_payload(args[0].payload, dict)
-        self._input = JourneyInput.model_validate(payload)
-        carried = self._input.carried
-        self._inbox = Inbox([*carried.seen, self._input.entry], carried.waiting)
-        self._story = Story([*carried.lines], [*carried.sent], [*carried.not_sent])
+        given = JourneyInput.model_validate(payload)
+        carried, self._event = given.carried, given.start_event()
+        zone = zone_of(carried.zone or self._event.context.location.zone)
+        self._inbox = Inbox([*carried.seen, given.entry], carried.waiting)
+        self._journal = Journal(carried.journal)
+        self._story = Story(zone, carried.lines, carried.sent, carried.not_sent)
+        self._pausing = Pausing(given, self._story)
+        self._skips_quiet = carried.skips_quiet
+        # What has been read is not held once more as JSON: thousands of runs wait in one worker.
+        self._input = given.model_copy(update={"event": {}, "carried": Carried(begun=carried.begun)})
         self._journey: Journey[Event] | None = None
         self._traveller: Traveller | None = None
         self._walking: asyncio.Task[None] | None = None
-        self._skips_quiet = carried.skips_quiet
         self._ended: str | None = None
 
     @workflow.run
     async def run(self, args: Sequence[RawValue]) -> dict[str, Any]:
         if (reason := workflow.cancellation_reason()) is not None:
-            return self._account(self._in_words(reason))
+            return self._account(_in_words(reason))
         name = workflow.info().workflow_type
-        self._journey = journey_of(journey_module(name), name)
-        traveller = self._traveller = Traveller(self._journey, self._input, self._inbox, self._story)
-        self._input = traveller.given
-        traveller.skips_quiet = self._skips_quiet
+        journey = self._journey = journey_of(journey_module(name), name)
+        self._story.title, self._pausing.rule = journey.summary, journey.when_resumed
+        traveller = self._traveller = Traveller(
+            journey, self._input, self._event, self._inbox, self._journal, self._story, self._pausing
+        )
+        traveller.errands.skips_quiet = self._skips_quiet
         self._notice(self._inbox.waiting)
         if self._ended is not None:
             return self._account(self._ended)
-        self._walking = asyncio.ensure_future(self._walk(self._journey, traveller))
+        self._walking = asyncio.ensure_future(self._walk(journey, traveller))
         try:
             await self._walking
         except asyncio.CancelledError:
@@ -58,10 +71,10 @@ class Host:
         except Ended as ended:
             return self._account(ended.outcome)
         except NotQuiet as prolonged:
-            delay = timedelta(0) if traveller.skips_quiet else prolonged.delay
-            return self._go_on(prolonged.event, delay)
+            delay = timedelta(0) if traveller.errands.skips_quiet else prolonged.delay
+            return self._go_on(traveller, prolonged.event, delay)
         except ContinueLater:
-            return self._go_on(written(traveller.event), timedelta(0))
+            return self._go_on(traveller, written(self._event), timedelta(0))
         return self._account("went to its end")
 
     @workflow.signal(
@@ -71,33 +84,63 @@ class Host:
         """Take in events. Never raises: a signal that cannot be read is recorded, not fatal."""
         self._notice(self._inbox.put(payload))
         for name in self._inbox.refused:
-            self._tell(f"a signal could not be read as an event ({name})")
+            self._story.tell(f"a signal could not be read as an event ({name})")
         self._inbox.refused.clear()
 
-    @workflow.update(name="skip", description="Skip the wait that the journey is in, and go on with its next step.")
-    async def skip(self, reason: str = "") -> str:
+    @workflow.update(
+        name="skip", description='Skip the wait it is in, and go on with the next step: {"reason": "…", "by": "…"}.'
+    )
+    async def skip(self, asked: Any = "", by: Any = "") -> str:
         """End the current wait at once."""
-        if self._traveller is None or not self._traveller.begun:
+        word = Asked.read(asked, by)
+        if self._traveller is None or not self._traveller.errands.begun:
             self._skips_quiet = True
             if self._traveller is not None:
-                self._traveller.skips_quiet = True
+                self._traveller.errands.skips_quiet = True
+            self._story.tell(f"the quiet phase was skipped by {word}")
             return "Skipped the quiet phase: the journey begins now."
-        if not self._traveller.waiting_for:
-            return "Nothing is being waited for."
-        skipped = self._traveller.waiting_for
-        self._traveller.skip(f"support skipped the wait {skipped}" + (f": {reason}" if reason else ""))
+        if not (skipped := self._traveller.waiting.skip()):
+            return "It is paused: resume it." if self._pausing.words else "Nothing is being waited for."
+        self._story.tell(f"{skipped}: skipped by {word}")
         return f"Skipped: {skipped}."
 
-    @workflow.update(name="stop", description="End the journey for this person now; say why.")
-    async def stop(self, reason: str) -> str:
+    @workflow.update(name="stop", description='End the journey for this person now: {"reason": "…", "by": "…"}.')
+    async def stop(self, asked: Any = "", by: Any = "") -> str:
         """End the journey; what has been sent stays sent."""
-        self._end(f"stopped by support: {reason or 'no reason given'}")
+        self._end(f"stopped by {Asked.read(asked, by)}")
         return "Stopped."
+
+    @workflow.update(
+        name="pause", description='Send nothing until it is resumed; waits run out: {"reason": "…", "by": "…"}.'
+    )
+    async def pause(self, asked: Any = "", by: Any = "") -> str:
+        """Hold back messages; everything else goes on."""
+        self._pausing.pause(Asked.read(asked, by))
+        return "Paused: nothing is sent until it is resumed."
+
+    @workflow.update(
+        name="resume", description='Send again, and what was due as the journey declares: {"reason": "…", "by": "…"}.'
+    )
+    async def resume(self, asked: Any = "", by: Any = "") -> str:
+        """Let messages go again."""
+        word = Asked.read(asked, by)
+        if not self._pausing.words:
+            return "It is not paused."
+        self._pausing.resume(word)
+        return "Resumed."
+
+    @skip.validator
+    @stop.validator
+    @pause.validator
+    @resume.validator
+    def _readable(self, asked: Any = "", by: Any = "") -> None:
+        """Refuse, before anything is recorded, what is no reason and no name."""
+        Asked.read(asked, by)
 
     async def _walk(self, journey: Journey[Event], traveller: Traveller) -> None:
         try:
-            await journey.function(traveller, traveller.event)
-            await traveller.begin()  # A journey of no verbs still must not act on a cart that is being filled.
+            await journey.function(traveller, self._event)
+            await traveller.errands.begin()  # A journey of no verbs still must not act on a cart that is being filled.
         except ContinueLater:
             # The SDK hands out signals before a cancel that came in the same task; a tick later it has come to light.
             await workflow.sleep(timedelta(milliseconds=1), summary="going on in a new run: the history has grown long")
@@ -107,7 +150,8 @@ class Host:
         """See whether one of these is a goal. Signals that came before the first line of `run` are looked at by it."""
         if self._journey is None or self._traveller is None:
             return
-        own = self._journey.start_names if self._journey.quiet and not self._traveller.begun else frozenset[str]()
+        begun = self._traveller.errands.begun
+        own = self._journey.start_names if self._journey.quiet and not begun else frozenset[str]()
         for event in events:
             self._traveller.see(event)
             if event.event_name not in own and self._journey.is_goal(event, self._input.key):
@@ -121,37 +165,34 @@ class Host:
             self._walking.cancel()
 
     def _ended_words(self) -> str:
-        return self._ended if self._ended is not None else self._in_words(workflow.cancellation_reason() or "")
-
-    def _in_words(self, reason: str) -> str:
-        if reason.startswith("goal: "):
-            return f"ended by {reason.removeprefix('goal: ')}"
-        return f"cancelled: {reason}" if reason else "cancelled"
-
-    def _tell(self, text: str) -> None:
-        if self._traveller is not None:
-            self._traveller.tell(text)
+        return self._ended if self._ended is not None else _in_words(workflow.cancellation_reason() or "")
 
     def _account(self, outcome: str) -> dict[str, Any]:
-        traveller = self._traveller or Traveller(None, self._input, self._inbox, self._story)
-        traveller.tell(outcome)
-        untaken = [event.event_id for event in self._inbox.waiting]
-        return self._story.result(outcome, untaken)
+        self._story.tell(outcome)
+        return self._story.result(outcome, [event.event_id for event in self._inbox.waiting])
 
-    def _go_on(self, event: dict[str, Any], delay: timedelta) -> dict[str, Any]:
+    def _go_on(self, traveller: Traveller, event: dict[str, Any], delay: timedelta) -> dict[str, Any]:
         """Continue as new, unless the run was ended in this very task: that would be lost with the run that continues."""
         if (reason := workflow.cancellation_reason()) is not None:
-            return self._account(self._in_words(reason))
+            return self._account(_in_words(reason))
         if self._ended is not None:
             return self._account(self._ended)
-        assert self._traveller is not None
+        begun = traveller.errands.begun
         kept = Carried(
             **self._inbox.carried(),
             **self._story.carried(),
-            journal=tuple(self._traveller.journal.records),
-            zone=self._traveller.zone.key,
-            begun=self._traveller.begun,
-            skips_quiet=self._traveller.skips_quiet,
+            # A journey that has not begun will want its first message anew, at that time.
+            journal=tuple(self._journal.records) if begun else (),
+            zone=self._story.zone.key,
+            begun=begun,
+            skips_quiet=traveller.errands.skips_quiet,
+            paused=self._pausing.words,
         )
         given = self._input.model_copy(update={"event": event, "carried": kept}).written()
         return workflow.continue_as_new(args=[given], backoff_start_interval=delay or None)
+
+
+def _in_words(reason: str) -> str:
+    if reason.startswith("goal: "):
+        return f"ended by {reason.removeprefix('goal: ')}"
+    return f"cancelled: {reason}" if reason else "cancelled"

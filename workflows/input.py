@@ -29,6 +29,8 @@ class Carried(Fact):
     zone: str | None = None
     begun: bool = False
     skips_quiet: bool = False
+    paused: str = ""
+    """Who paused it and why; empty while it is not paused."""
 
     @model_validator(mode="before")
     @classmethod

@@ -17,7 +17,10 @@ PROFILE = "profile"
 
 
 class Pass(Fact):
-    """Which pass of which person through which journey acts; `quiet_since` is set until the journey has begun."""
+    """One person's pass through one journey, named by its `entry` id, and the run that acts for it.
+
+    `entry` and `entry_seq` are those of the event that opened it, `event` and `event_seq` of the one it begins with.
+    """
 
     user: str
     journey: str
@@ -46,20 +49,26 @@ class SendRequest(Fact):
     """One step of one pass: a message, or several of which the first that reaches the person is sent."""
 
     walk: Pass
+    """The pass; recorded histories know it under this name."""
     step: str
     occurrence: int
     messages: tuple[MessageRequest, ...]
+    due: AwareDatetime | None = None
+    """When the journey wanted it, however late a worker came to it; how old it is for its expiry."""
+    queue: Channel | None = None
+    """The channel whose queue, and so whose rate, the request came through."""
 
 
 class Answer(Fact):
     """What an activity found.
 
     `begun`: the quiet is over and the journey may act. `not_quiet`: it is not, wait until `until` and begin with `event`.
-    `ended`: a goal (`event`) came first, or `where` no longer holds (`reason`). `held`: send again at `until`.
+    `ended`: a goal came first, or `where` no longer holds; `reason` says which. `held`: send again at `until`.
+    `elsewhere`: send again through the queue of `channel`, which has a rate of its own.
     The others are what became of a message.
     """
 
-    status: Literal["begun", "not_quiet", "ended", "held", "accepted", "withheld", "refused", "unknown"]
+    status: Literal["begun", "not_quiet", "ended", "held", "elsewhere", "accepted", "withheld", "refused", "unknown"]
     channel: Channel | None = None
     reason: str = ""
     until: AwareDatetime | None = None

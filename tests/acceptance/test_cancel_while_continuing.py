@@ -19,7 +19,7 @@ from storage.migrate import migrate
 from tests.servers import wait_until
 from tests.stage import Stage
 from worker import runner, sender_of
-from workflows import traveller
+from workflows import waiting
 from workflows.catalogue import Catalogue
 from workflows.host import Host
 
@@ -87,7 +87,7 @@ class Halves:
 async def halves(temporal: TemporalServer, tmp_path: Path, user: str) -> AsyncIterator[Halves]:
     """A stage without a worker, and the two halves of one."""
     url = f"sqlite+aiosqlite:///{tmp_path / 'journeyman.db'}"
-    settings = Settings(database=url, data_dir=tmp_path, task_queue=f"halves-{user}", quiet_hours="", cap=0)
+    settings = Settings(database=url, data_dir=tmp_path, task_queue=f"halves-{user}", quiet_hours="", caps="")
     database = Database(url)
     await migrate(database)
     stage = Stage(settings, database, await connect(settings, embedded=temporal.address), Catalogue.load())
@@ -100,7 +100,7 @@ async def halves(temporal: TemporalServer, tmp_path: Path, user: str) -> AsyncIt
 async def test_bought_as_the_quiet_is_prolonged(halves: Halves) -> None:
     """A purchase in the task in which the run would sleep on through a prolonged quiet ends it.
 
-    Killed by: letting the answer win over the cancel in Traveller._activity, and not asking for one in Host._go_on.
+    Killed by: letting the answer win over the cancel in Errands.send, and not asking for one in Host._go_on.
     """
     await halves.cart(59)
     await halves.cart(60, after=MINUTE)
@@ -124,7 +124,7 @@ async def test_bought_as_the_history_grows_too_long(halves: Halves, monkeypatch:
     async with halves.walking(), halves.acting():
         await halves.stage.wake("cart_abandonment", halves.user, "c")
         await halves.until(EventType.EVENT_TYPE_TIMER_STARTED)
-    monkeypatch.setattr(traveller, "EVENTS_BEFORE_CONTINUING", len(await halves.kinds()))
+    monkeypatch.setattr(waiting, "EVENTS_BEFORE_CONTINUING", len(await halves.kinds()))
     await halves.cart(60)
     await halves.until(EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED)
     await halves.bought()

@@ -67,7 +67,7 @@ async def database(tmp_path: Path) -> AsyncIterator[TurnByTurn]:
 
 async def wrong_sends(database: TurnByTurn, data_dir: Path, seeds: list[str]) -> list[str]:
     """Play one interleaving for each seed; whatever was sent against the order of the commits."""
-    settings = Settings(data_dir=data_dir, quiet_hours="", cap=0)
+    settings = Settings(data_dir=data_dir, quiet_hours="", caps="")
     mail, found = Mail(), list[str]()
     sender: Sender = sender_of(settings, database, Catalogue.load(), {"email": mail})
     for each in await entered(database, seeds):

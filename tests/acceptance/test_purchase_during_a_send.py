@@ -45,7 +45,7 @@ async def test_bought_during_the_send(
 ) -> None:
     """A2: a purchase while the mail is with the provider ends the run with that one mail, and its outcome in the account.
 
-    Killed by: awaiting the send's handle without asyncio.shield, or not awaiting it again in Traveller._record_late.
+    Killed by: not awaiting the handle in Errands._record_late after a cancel.
     """
     await mailing.knows(user)
     await mailing.happens(mailing.event(user, "Cart Updated", cart_id="c", value="59.90", currency="EUR"))

@@ -47,7 +47,7 @@ async def held(temporal: TemporalServer, tmp_path: Path, user: str) -> AsyncIter
 async def test_held_until_the_morning(held: Stage, user: str) -> None:
     """E1: a message that falls into quiet hours waits on a timer that says so, and goes out at their end in the person's zone.
 
-    Killed by: waiting in the activity, or reading the window in UTC in Guard.rest.
+    Killed by: waiting in the activity, or reading the window in UTC in Timing.rest.
     """
     (line,) = await held.sends(user)
     morning = line.until
@@ -79,7 +79,7 @@ async def test_bought_in_the_night(held: Stage, user: str) -> None:
 async def test_unsubscribed_in_the_night(held: Stage, user: str) -> None:
     """E2, H1: a held message is judged again when its time has come: who unsubscribed meanwhile does not get it.
 
-    Killed by: skipping Guard.choose for a line that is held.
+    Killed by: skipping Reach.choose for a line that is held.
     """
     await consent(held.database, user, "email", "carts", given=False, reason="unsubscribed", now=datetime.now(UTC))
     await held.wake("cart_abandonment", user, "c")
@@ -96,7 +96,7 @@ async def test_unsubscribed_in_the_night(held: Stage, user: str) -> None:
 async def test_transactional_in_the_night(temporal: TemporalServer, tmp_path: Path, user: str) -> None:
     """E1: a confirmation whose template says so is sent in the middle of the night.
 
-    Killed by: leaving quiet_hours="ignore" out of Guard.rest.
+    Killed by: leaving quiet_hours="ignore" out of Timing.rest.
     """
     async with night(temporal, tmp_path) as stage:
         await stage.knows(user, timezone=middle_of_the_night_now())

@@ -10,10 +10,10 @@ import pytest
 from temporalio.client import WorkflowHistory
 
 from storage.ledger import kept
-from storage.runs import backlog
+from storage.routing import backlog
 from tests.servers import wait_until
 from tests.stage import Stage, kinds
-from workflows import traveller
+from workflows import waiting
 
 SERVERS_LIMIT = 51_200
 """Events in one history after which the server ends a run."""
@@ -22,9 +22,9 @@ SERVERS_LIMIT = 51_200
 async def test_thousands_of_signals(stage: Stage, user: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """I3: a run that is signalled 2,000 times continues as new again and again, and the journey sees each event once.
 
-    Killed by: dropping Traveller._is_long, or leaving the journal out of Carried.
+    Killed by: dropping `_is_long` in Waiting, or leaving the journal out of Carried.
     """
-    monkeypatch.setattr(traveller, "EVENTS_BEFORE_CONTINUING", 300)
+    monkeypatch.setattr(waiting, "EVENTS_BEFORE_CONTINUING", 300)
     await asleep(stage, user)
     await stage.wake("listener", user)
     run, first = stage.handle("listener", user), await stage.run_id("listener", user)
@@ -47,7 +47,7 @@ async def test_ten_thousand_events(stage: Stage, user: str, monkeypatch: pytest.
     Killed by: routing people one after another in Relay._run, keeping fewer untaken events in the Inbox or carrying none,
     or carrying the journal unpacked in JourneyInput.written (the server takes 2 MB: some 5,000 events).
     """
-    monkeypatch.setattr(traveller, "EVENTS_BEFORE_CONTINUING", 100)
+    monkeypatch.setattr(waiting, "EVENTS_BEFORE_CONTINUING", 100)
     other = f"{user}-other"
     await stage.knows(other)
     await asleep(stage, user)

@@ -105,7 +105,7 @@ async def test_usable_date(stage: Stage, user: str) -> None:
 async def test_moved_abroad(stage: Stage, user: str) -> None:
     """D4: who moves from Berlin to Tokyo while the journey waits for nine in the morning is met at nine in Tokyo.
 
-    Killed by: not deriving ZoneChanged in Consequences.take, or not asking `due` again in Traveller._pause.
+    Killed by: not deriving ZoneChanged in Consequences.take, or not asking `due` again in Waiting._rest.
     """
     await stage.knows(user)
     asked = datetime.now(UTC)

@@ -19,6 +19,7 @@ import journeys
 from activities.rendering import Templates
 from activities.send import Sender
 from connect import connect
+from profiles.addresses import Addresses
 from profiles.unsubscribe_links import UnsubscribeLinks
 from settings import Settings
 from stack import TemporalServer
@@ -61,7 +62,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 async def stage(temporal: TemporalServer, folder: Path) -> AsyncIterator[Stage]:
     """The whole system with the guide's journeys and templates beside the shipped ones."""
     url = f"sqlite:///{folder / 'journeyman.db'}"
-    settings = Settings(database=url, data_dir=folder, task_queue=f"guide-{folder.name}", quiet_hours="", cap=0)
+    settings = Settings(database=url, data_dir=folder, task_queue=f"guide-{folder.name}", quiet_hours="", caps="")
     catalogue, database = Catalogue.load(), Database(url)
     templates = Templates(templates_of(GUIDE, folder), shop=settings.shop)
     links = UnsubscribeLinks(settings.secret_key(), settings.front_door)
@@ -70,7 +71,7 @@ async def stage(temporal: TemporalServer, folder: Path) -> AsyncIterator[Stage]:
         await migrate(database)
         client = await connect(settings, embedded=temporal.address)
         stage = Stage(settings, database, client, catalogue)
-        sender = Sender(database, catalogue, templates, settings.policy, {}, links)
+        sender = Sender(database, catalogue, templates, settings.policy, {}, links, Addresses("secret"))
         await stack.enter_async_context(worker_of(client, settings, sender))
         await stack.enter_async_context(stage.relay)
         await stack.enter_async_context(stage.acceptor)

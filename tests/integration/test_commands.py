@@ -106,7 +106,7 @@ async def test_no_place_to_write(place: Place, words: tuple[str, ...]) -> None:
         ("JOURNEYMAN_PORT", "http"),
         ("JOURNEYMAN_PORT", "0"),
         ("JOURNEYMAN_UI_PORT", "70000"),
-        ("JOURNEYMAN_CAP", "-1"),
+        ("JOURNEYMAN_CAPS", "too many"),
     ],
 )
 async def test_a_wrong_setting(place: Place, words: tuple[str, ...], name: str, value: str) -> None:
@@ -142,7 +142,7 @@ async def test_help(place: Place) -> None:
     """`--help` names every command; without any command the same is shown, and a word that is none is refused with code 2."""
     said = await command(place, STARTER, "--help")
     assert said.code == 0
-    for name in ("run", "serve", "emit", "identify", "story", "key", "demo"):
+    for name in ("run", "serve", "emit", "identify", "story", "doctor", "unknown", "key", "demo"):
         assert name in said.out
     assert (await command(place, STARTER)).code == 2
     wrong = await command(place, STARTER, "fly")

@@ -17,7 +17,7 @@ from temporalio.client import Client
 
 from ingestion.departures import workflow_id
 from stack import TemporalServer
-from storage import runs
+from storage import routing, runs
 from storage.database import Database
 from storage.tables import events, outbox, sends
 from tests.door import somebody
@@ -79,7 +79,7 @@ class Shop:
 
         async def nothing_left() -> bool:
             async with self.database.read() as connection:
-                return not await runs.backlog(connection)
+                return not await routing.backlog(connection)
 
         await wait_until(nothing_left, RETRIED)
 

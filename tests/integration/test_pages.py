@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, Page, ViewportSize, async_playwright
 
 from profiles.unsubscribe_links import UnsubscribeLinks
 from service import Service, serving
@@ -58,22 +60,122 @@ async def test_outbox(stage: Stage, address: str, browser: Browser) -> None:
     await page.close()
 
 
-async def test_unsubscribe(stage: Stage, address: str, browser: Browser) -> None:
-    """Opening the link in a marketing email changes nothing; pressing its button ends that topic, and no other."""
-    leaver = somebody()
-    await stage.knows(leaver)
+@asynccontextmanager
+async def person(browser: Browser, address: str, size: ViewportSize, language: str) -> AsyncIterator[Page]:
+    """Somebody with a browser without JavaScript, in which no page may load anything from elsewhere, or break its own rules."""
+    context = await browser.new_context(viewport=size, locale=language, java_script_enabled=False)
+    page, asked, complaints = await context.new_page(), list[str](), list[str]()
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: complaints.append(message.text))
+    yield page
+    await context.close()
+    assert [url for url in asked if not url.startswith(f"{address}/")] == []
+    assert [text for text in complaints if "Content Security Policy" in text] == []
+
+
+async def fits(page: Page, size: ViewportSize) -> None:
+    """Nothing is wider than the window, and whatever is pressed or ticked is as large as a finger."""
+    for element in await page.locator("main, .card, h1, p, fieldset, label, button").all():
+        box = await element.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= size["width"]
+    for element in await page.locator("label, button").all():
+        box = await element.bounding_box()
+        assert box is not None
+        assert min(box["height"], box["width"]) >= 44
+
+
+DESK, PHONE = ViewportSize(width=1200, height=900), ViewportSize(width=360, height=740)
+WORDS: dict[str, dict[str, str]] = {
+    "en": {
+        "ask": "Unsubscribe?",
+        "leave": "Unsubscribe",
+        "left": "You are unsubscribed",
+        "choose": "Choose what you want to get",
+        "title": "What may we send you?",
+        "topic": "First steps",
+        "way": "Push",
+        "save": "Save my choice",
+        "saved": "Your choice is saved.",
+        "nothing": "Nothing at all, please",
+        "none": "At the moment you get none of these.",
+    },
+    "de": {
+        "ask": "Abmelden?",
+        "leave": "Abmelden",
+        "left": "Du bist abgemeldet",
+        "choose": "Auswählen, was du bekommen möchtest",
+        "title": "Was dürfen wir dir schicken?",
+        "topic": "Erste Schritte",
+        "way": "Push",
+        "save": "Auswahl speichern",
+        "saved": "Deine Auswahl ist gespeichert.",
+        "nothing": "Bitte gar nichts",
+        "none": "Zurzeit bekommst du nichts davon.",
+    },
+}
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize("language", ["en", "de"])
+async def test_leaving_and_choosing(
+    stage: Stage, address: str, browser: Browser, language: str, size: ViewportSize, tmp_path: Any
+) -> None:
+    """H2: opening the link in a mail changes nothing, its button ends that topic, and the page behind it saves what is ticked;
+    in the person's language, without JavaScript, on any screen.
+    """
+    leaver, words = somebody(), WORDS[language]
+    await stage.knows(leaver, language=language)
     link = UnsubscribeLinks(stage.settings.secret_key(), address).link(leaver, "email", "carts")
-    page = await browser.new_page()
-    await page.goto(link)
-    async with stage.database.read() as connection:
-        assert (await consents_of(connection, leaver)).refused == frozenset()
-    await page.get_by_role("button").click()
-    await page.get_by_role("heading", name="You are unsubscribed").wait_for()
-    async with stage.database.read() as connection:
-        assert (await consents_of(connection, leaver)).refused == {("email", "carts")}
-    await page.goto(link[:-1] + ("A" if link[-1] != "A" else "B"))
-    assert "not valid" in await page.inner_text("h1")
-    await page.close()
+
+    async def refused() -> frozenset[tuple[str, str]]:
+        async with stage.database.read() as connection:
+            return (await consents_of(connection, leaver)).refused
+
+    async with person(browser, address, size, "fr") as page:
+        await page.goto(link)
+        await page.get_by_role("heading", name=words["ask"]).wait_for()
+        await fits(page, size)
+        assert await refused() == frozenset()
+        await page.screenshot(path=tmp_path / "ask.png", full_page=True)
+
+        await page.get_by_role("button", name=words["leave"]).click()
+        await page.get_by_role("heading", name=words["left"]).wait_for()
+        assert await refused() == {("email", "carts")}
+        await fits(page, size)
+        await page.screenshot(path=tmp_path / "left.png", full_page=True)
+
+        await page.get_by_role("link", name=words["choose"]).click()
+        await page.get_by_role("heading", name=words["title"]).wait_for()
+        await fits(page, size)
+        box = page.get_by_role("group", name=words["topic"]).get_by_role("checkbox", name=words["way"])
+        assert await box.is_checked()
+        await box.focus()
+        await page.screenshot(path=tmp_path / "choose.png", full_page=True)
+        await page.keyboard.press("Space")
+        await page.get_by_role("button", name=words["save"]).click()
+        await page.get_by_role("status").get_by_text(words["saved"]).wait_for()
+        assert await refused() == {("email", "carts"), ("push", "onboarding")}
+        assert not await box.is_checked()
+        await page.screenshot(path=tmp_path / "saved.png", full_page=True)
+
+        await page.get_by_role("button", name=words["nothing"]).click()
+        await page.get_by_text(words["none"]).wait_for()
+        assert ("*", "*") in await refused()
+        await fits(page, size)
+        await page.screenshot(path=tmp_path / "nothing.png", full_page=True)
+
+
+async def test_a_link_cut_in_two(address: str, browser: Browser) -> None:
+    """A link that a mail program has cut leads to a page that says so, in the browser's language."""
+    link = UnsubscribeLinks("any", address).link("u", "email", "carts")
+    async with person(browser, address, PHONE, "de-AT") as page:
+        answer = await page.goto(link[:-9])
+        assert answer is not None
+        assert answer.status == 404
+        await page.get_by_role("heading", name="Dieser Link ist ungültig").wait_for()
+        await fits(page, PHONE)
 
 
 async def test_outbox_from_afar(address: str) -> None:

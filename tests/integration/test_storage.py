@@ -15,7 +15,7 @@ from sqlalchemy import Connection, inspect, select
 
 from settings import ROOT
 from storage.database import Database
-from storage.ledger import Send, counted, put_send
+from storage.ledger import Send, put_send, rivals_of
 from storage.migrate import migrate
 from storage.people import lock_people
 from storage.tables import metadata, sends
@@ -52,7 +52,7 @@ async def claim(database: Database, user_id: str, name: str) -> bool:
     """Claim a message under a cap of one, as the guard does; False if another has it."""
     async with database.write() as connection:
         await lock_people(database, connection, [user_id], NOW)
-        if await counted(connection, user_id, "marketing", datetime.min.replace(tzinfo=UTC)) >= 1:
+        if await rivals_of(connection, user_id, datetime.min.replace(tzinfo=UTC)):
             return False
         await asyncio.sleep(0)
         key = f"{user_id}/{name}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from tests.acceptance.details import awaited
 from tests.servers import wait_until
 from tests.stage import Stage
 
@@ -30,6 +31,11 @@ class Walker:
         """That many delays or timers pass."""
         for _ in range(times):
             await self.stage.wake(self.journey, self.user, self.key)
+
+    async def asks(self, update: str) -> None:
+        """Support asks something of the run."""
+        said = {"reason": "a complaint", "by": "kim"}
+        await self.stage.handle(self.journey, self.user, self.key).execute_update(update, said)
 
     async def has_been_sent(self, count: int) -> None:
         """That many messages of this journey are out."""
@@ -114,6 +120,19 @@ async def prolonged_quiet(person: Walker) -> None:
     await person.ends()
 
 
+async def paused(person: Walker) -> None:
+    await person.does("Cart Updated", cart_id="c", value="59.90", currency="EUR", products=[LINE])
+    first = await person.stage.run_id(person.journey, person.user, person.key)
+    await person.asks("pause")
+    await person.stage.asleep_again(person.journey, person.user, person.key, after=first)
+    await person.wakes()
+    await awaited(person.stage, "is due", person.journey, person.user, person.key)
+    await person.asks("resume")
+    await person.has_been_sent(1)
+    await person.asks("skip")
+    await person.ends()
+
+
 async def went_well(person: Walker) -> None:
     await person.does("Order Completed", order_id="o", value="59.90", currency="EUR", products=[LINE])
     await person.ends()
@@ -151,6 +170,7 @@ PATHS: dict[tuple[str, str], tuple[str, Callable[[Walker], Awaitable[None]]]] = 
     ("cart_abandonment", "bought_in_quiet"): ("c", bought_in_quiet),
     ("cart_abandonment", "reminded_then_bought"): ("c", reminded_then_bought),
     ("cart_abandonment", "prolonged_quiet"): ("c", prolonged_quiet),
+    ("cart_abandonment", "paused"): ("c", paused),
     ("post_purchase", "went_well"): ("o", went_well),
     ("post_purchase", "refunded"): ("o", refunded),
     ("win_back", "stayed_away"): ("", stayed_away),

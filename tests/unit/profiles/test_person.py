@@ -113,13 +113,17 @@ def test_favourite_category() -> None:
 
 
 def test_channels() -> None:
-    """H7: a channel is there if it has an address; in-app only while the person is; what is blocked is not."""
+    """H7: a channel is there if it has an address; in-app only while the person is; what is blocked is not.
+
+    A webhook needs no address, and says nothing about who can be reached.
+    """
     somebody = person(email="ada@example.com")
-    assert somebody.channels(active=False) == ("email",)
+    assert somebody.channels(active=False) == ("email", "webhook")
     somebody.hold("token", "t-1")
-    assert somebody.channels(active=True) == ("in_app", "push", "email")
+    assert somebody.channels(active=True) == ("in_app", "push", "email", "webhook")
     assert somebody.profile(NOW, active=True, blocked=frozenset({"email"})).channels == ("in_app", "push")
-    assert person(email="none").channels(active=False) == ()
+    assert person(email="none").channels(active=False) == ("webhook",)
+    assert person(email="none").profile(NOW).channels == ()
 
 
 def test_tokens() -> None:

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from activities.rendering import Templates
 from activities.template_language import MAX_OUTPUT
-from messages import Channel, RenderedCard, RenderedEmail
+from messages import Channel, Rendered, RenderedCall, RenderedCard, RenderedEmail
 
 TAGS = {"html", "head", "title", "meta", "style", "body", "div", "table", "tbody", "tr", "td"} | {
     "a",
@@ -107,7 +107,10 @@ LINKS = [
     "intent://evil#Intent;end",
 ]
 HUGE = ["A" * 1_000_000, "<" * 300_000, "&" * 300_000, "😀" * 300_000, "\n" * 500_000, "{{" * 200_000]
-PAYLOADS = [*LIQUID, *MARKUP, *LINES, *LINKS, *HUGE]
+PLAIN = [*LIQUID, *MARKUP, *LINES, *LINKS]
+AMONG = [("Ada ", " Lovelace"), ("<!--", "-->"), ("\"'`", "`'\"")]
+"""What a payload may stand between: words, a comment, quotation marks."""
+PAYLOADS = [*PLAIN, *(left + payload + right for left, right in AMONG for payload in PLAIN), *HUGE]
 
 
 class Seen(HTMLParser):
@@ -145,7 +148,12 @@ def _person(payload: Any) -> dict[str, Any]:
     }
 
 
-def _harmless(rendered: RenderedEmail | RenderedCard) -> None:
+def _harmless(rendered: Rendered) -> None:
+    if isinstance(rendered, RenderedCall):
+        assert list(rendered.data) == ["external_id", "tag", "cart"]
+        assert list(rendered.data["cart"]) == ["id", "value", "currency", "products"]
+        assert len(json.dumps(rendered.data).encode()) < MAX_OUTPUT
+        return
     if isinstance(rendered, RenderedCard):
         for word in (rendered.title, rendered.body, rendered.action):
             assert word.isprintable()
@@ -167,9 +175,17 @@ def _harmless(rendered: RenderedEmail | RenderedCard) -> None:
 Every = list[tuple[Channel, str, str]]
 
 
+def test_there_are_enough() -> None:
+    """T8: 300 payloads at least."""
+    assert len(set(PAYLOADS)) >= 300
+
+
 @pytest.mark.parametrize("payload", PAYLOADS, ids=lambda payload: ascii(payload[:40]))
 def test_payload(templates: Templates, every: Every, data: dict[str, Any], payload: str) -> None:
-    """Whatever stands in any field, a message keeps its shape, its one-line subject, its size and its safe links."""
+    """T8: whatever stands in any field, a message keeps its shape, its one-line subject, its size and its safe links.
+
+    Killed by: rendering without autoescape, or leaving `link` out of a template's address.
+    """
     for channel, name, language in every:
         for variant in ("product", payload):
             facts = {**_facts(payload), "variant": variant, "unsubscribe_url": data["unsubscribe_url"]}

@@ -8,13 +8,13 @@ from typing import Any
 
 from activities.rendering import Templates
 from ingestion.outbox_page import MAX_MESSAGES, OutboxMessage, outbox_page
-from messages import Channel, RenderedCard, RenderedEmail
+from messages import Channel, Rendered, RenderedCall, RenderedCard, RenderedEmail
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 CARD = RenderedCard("Title", "Body", "https://shop.example/cart", "Go", "https://shop.example/1.png")
 
 
-def _message(number: int, channel: Channel, user: str, rendered: RenderedEmail | RenderedCard) -> OutboxMessage:
+def _message(number: int, channel: Channel, user: str, rendered: Rendered) -> OutboxMessage:
     sent_at = START + timedelta(minutes=number)
     return OutboxMessage(f"m-{number}", channel, user, "cart/still_here", sent_at, "outbox", rendered)
 
@@ -49,6 +49,14 @@ def test_email_in_a_frame(templates: Templates, data: dict[str, Any], person: di
     assert frames[0]["srcdoc"] == mail.html.replace("<head>", '<head><base target="_blank">')
     sandbox = (frames[0]["sandbox"] or "").split()
     assert not {"allow-scripts", "allow-same-origin", "allow-top-navigation", "allow-forms"} & set(sandbox)
+
+
+def test_a_call() -> None:
+    """What a program would have been told stands there as JSON, and nothing of it becomes part of the page."""
+    page = outbox_page([_message(1, "webhook", "u-1", RenderedCall({"tag": "<script>x()</script>", "name": "Zoë"}))])
+    assert "<pre>{\n  &#34;tag&#34;: &#34;&lt;script&gt;x()&lt;/script&gt;&#34;,\n" in page
+    assert "Zoë" in page
+    assert Page(page).all("script") == []
 
 
 def test_filters() -> None:

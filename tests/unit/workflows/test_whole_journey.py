@@ -21,7 +21,7 @@ async def test_a_whole_journey(tmp_path: Path) -> None:
     """An abandoned cart is reminded after an hour and a day later, each once, at the journey's own time."""
     database = TurnByTurn(f"sqlite:///{tmp_path / 'journeyman.db'}", durable=False)
     await migrate(database)
-    sender = sender_of(Settings(data_dir=tmp_path, quiet_hours="", cap=0), database, Catalogue.load(), {})
+    sender = sender_of(Settings(data_dir=tmp_path, quiet_hours="", caps=""), database, Catalogue.load(), {})
     (person,) = await entered(database, ["u"])
     given = {"user": "u", "key": "c", "entry": person.entry.event_id, "entry_seq": person.entry.seq}
     hour = timedelta(hours=1)
