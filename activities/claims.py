@@ -128,14 +128,15 @@ class Claims:
             await put_send(self._database, connection, held)
             return rest.model_copy(update={"channel": line.channel})
         claim = replace(taken(line, now.machine, now.machine + LEASE), resent=_tried(line))
+        expires = draft.details.expires
         if draft.request.channel in self._provided:
             await put_send(self._database, connection, claim)
-            expires = draft.details.expires
             return Claim(claim, None if expires is None else expires - (now.journey - wanted))
         # Our own outbox is a table of this database: claimed, delivered and settled in one transaction.
         # `at` was when it was first wanted; once it is gone, caps count from now on.
         gone = replace(claim, status="accepted", at=now.journey, until=None, provider="outbox")
-        await keep(self._database, connection, gone, asdict(draft.rendered))
+        expires_at = None if expires is None else wanted + expires
+        await keep(self._database, connection, gone, asdict(draft.rendered), expires_at)
         await put_send(self._database, connection, gone)
         return answer_of(gone)
 

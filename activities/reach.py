@@ -14,7 +14,6 @@ from storage.consents import EVERY, Consents, consents_of, dead
 from storage.facts import newest_first
 from workflows.requests import MessageRequest, SendRequest
 
-from .drafting import address_of
 from .front_matter import MessageDetails
 from .policy import Policy
 
@@ -52,7 +51,7 @@ class Reach:
         refused: Container[str | None],
         now: datetime,
     ) -> MessageRequest | str:
-        """The first message whose channel reaches the person, or why none does. Forgets `person`'s dead push addresses."""
+        """The first message whose channel reaches the person, or why none does."""
         reach, consents, reasons = self.channels(person, now), await consents_of(connection, person.user_id), []
         for message in request.messages:
             channel = message.channel
@@ -89,11 +88,8 @@ class Reach:
         return None
 
     async def _dead(self, connection: AsyncConnection, person: Person, channel: Channel) -> str | None:
-        """Why no address of that channel is left to try."""
-        reason = None
-        while address := address_of(person, channel):
-            reason = await dead(connection, channel, self._addresses.hash(channel, address.value))
-            if reason is None or channel != "push":
-                break
-            person.drop(address.value)
+        """Why the person's address of that channel is not tried."""
+        if channel != "email" or person.email is None:
+            return None  # A push address that is gone is dropped with the answer that says so.
+        reason = await dead(connection, channel, self._addresses.hash(channel, person.email))
         return None if reason is None else f"the address is dead: {reason}"

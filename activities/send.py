@@ -14,7 +14,6 @@ from messages import Channel
 from profiles.addresses import Addresses
 from profiles.person import Person
 from profiles.unsubscribe_links import UnsubscribeLinks
-from storage.consents import put_dead
 from storage.database import Database
 from storage.ledger import Send, Status, read_send, settle
 from storage.people import lock_people, read_person, write_people
@@ -53,7 +52,6 @@ class Sender:
         self._database = database
         self._catalogue = catalogue
         self._providers = providers
-        self._addresses = addresses
         self._dates = policy.dates
         self._guard = Guard(database)
         self._reach = Reach(policy, addresses)
@@ -131,8 +129,8 @@ class Sender:
                 return answer_of(settled)
             raise again(str(error), after) from None
         except Refused as error:
-            if isinstance(error, AddressGone) and draft.address is not None:
-                await self._forget(claim, draft.request.channel, draft.address, str(error), provider.name)
+            if isinstance(error, AddressGone) and draft.request.channel == "push" and draft.address is not None:
+                await self._forget(claim, draft.address, str(error), provider.name)
             else:
                 await self._settle(claim, "refused", reason=str(error), provider=provider.name)
             return None  # Whatever it has come to meanwhile, the next look at the step finds it.
@@ -154,17 +152,17 @@ class Sender:
             raise again("Another attempt is handing this message over.", LEASE)
         return line
 
-    async def _forget(self, claim: Claim, channel: Channel, address: Address, reason: str, provider: str) -> None:
-        """Note that the address is dead; the claim is free again if the person has another of that channel."""
-        line, machine = claim.line, datetime.now(UTC)
+    async def _forget(self, claim: Claim, address: Address, reason: str, provider: str) -> None:
+        """Drop a push address that is gone; the claim is free again if the person has another.
+
+        Should a client tell the address once more, it is tried once more: an installation can come back.
+        """
+        line = claim.line
         async with self._database.write() as connection:
-            person = (await lock_people(self._database, connection, [line.user_id], machine))[line.user_id]
-            hashed = self._addresses.hash(channel, address.value)
-            await put_dead(self._database, connection, channel, hashed, reason, machine)
-            if channel == "push":
-                person.drop(address.value)
-                await write_people(self._database, connection, [person])
-            left = channel == "push" and address_of(person, channel) is not None
+            person = (await lock_people(self._database, connection, [line.user_id], datetime.now(UTC)))[line.user_id]
+            person.drop(address.value)
+            await write_people(self._database, connection, [person])
+            left = address_of(person, "push") is not None
             await settle(connection, line, "held" if left else "refused", reason=reason, provider=provider)
 
 

@@ -43,7 +43,7 @@ class Traveller:
         pausing: Pausing,
     ) -> None:
         self.id = given.user
-        self.waiting = Waiting(story)
+        self.waiting = Waiting(story, event.occurred_at + (journey.quiet or timedelta(0)))
         self.errands = Errands(journey, given, event, story, pausing)
         self._sending = Sending(self.errands, self.waiting, pausing, journal, story)
         self._inbox = inbox
@@ -154,7 +154,7 @@ class Traveller:
         self._steps[step] += 1
         if (record := self._answered("send")) is not None:
             return Outcome.model_validate(record["outcome"])
-        due = self._journal.deadline(workflow.now())
+        due = self._journal.deadline(self.waiting.over_at)
         outcome = await self._sending.outcome(Step(step, self._steps[step], messages, due))
         self._answer(outcome=outcome.model_dump(mode="json"))
         self._story.record(step, outcome)

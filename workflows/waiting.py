@@ -20,11 +20,17 @@ class ContinueLater(BaseException):
 
 
 class Waiting:
-    """One wait at a time, told in `story` while it lasts."""
+    """One wait at a time, told in `story` while it lasts. `begins` is when the journey was to begin."""
 
-    def __init__(self, story: Story) -> None:
+    def __init__(self, story: Story, begins: datetime) -> None:
         self._story = story
         self._skippable = self._skipped = ""
+        self._elapsed: datetime | None = begins
+
+    @property
+    def over_at(self) -> datetime:
+        """When what the run does now was due: the end of the last wait, however late a worker came to see it."""
+        return self._elapsed or workflow.now()
 
     def skip(self) -> str:
         """Let the current wait be over; returns its words, or nothing where there is no wait to skip."""
@@ -35,13 +41,14 @@ class Waiting:
         self, due: Callable[[], datetime | None], words: str, ready: Callable[[], bool] = lambda: False
     ) -> bool:
         """Wait until `due` (which may move), `ready`, or a skip; False if `due` has become unusable."""
-        self._skippable, self._skipped = "" if due() == FOREVER else words, ""
+        self._skippable, self._skipped, self._elapsed = "" if due() == FOREVER else words, "", None
         try:
             while not ready() and not self._skipped:
                 instant = due()
                 if instant is None:
                     return False
                 if instant <= workflow.now():
+                    self._elapsed = instant
                     break
                 self._story.awaits(self._with_end(words, instant))
                 if _is_long():

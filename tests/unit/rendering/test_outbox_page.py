@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from typing import Any
@@ -57,6 +58,27 @@ def test_a_call() -> None:
     assert "<pre>{\n  &#34;tag&#34;: &#34;&lt;script&gt;x()&lt;/script&gt;&#34;,\n" in page
     assert "Zoë" in page
     assert Page(page).all("script") == []
+
+
+def test_what_was_seen_of_it() -> None:
+    """An in-app card says whether it was read, and until when it can be; what has expired looks like it. A push says neither."""
+    read, end = START + timedelta(minutes=5), START + timedelta(hours=12)
+    said = {
+        (None, None, False): "unread",
+        (read, None, False): "read 2026-03-01 09:05:00 UTC",
+        (None, end, False): "unread · expires 2026-03-01 21:00:00 UTC",
+        (read, end, True): "read 2026-03-01 09:05:00 UTC · expired 2026-03-01 21:00:00 UTC",
+    }
+    for (read_at, expires_at, is_expired), words in said.items():
+        message = replace(
+            _message(1, "in_app", "u-1", CARD), read_at=read_at, expires_at=expires_at, is_expired=is_expired
+        )
+        page = outbox_page([message])
+        assert f'<p class="state">{words}</p>' in page
+        assert [box["class"] for box in Page(page).all("div") if "inapp" in (box["class"] or "")] == [
+            "inapp gone" if is_expired else "inapp"
+        ]
+        assert 'class="state"' not in outbox_page([replace(message, channel="push")])
 
 
 def test_filters() -> None:
