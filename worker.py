@@ -110,14 +110,17 @@ def check_endpoints(catalogue: Catalogue, endpoints: Mapping[str, Endpoint]) -> 
 
 @asynccontextmanager
 async def worker_of(client: Client, settings: Settings, sender: Sender) -> AsyncIterator[None]:
-    """A worker for every journey, and beside it one for the queue of each channel that has a rate; they stop at the end."""
+    """A worker for every journey, and beside it one for the queue of each channel; they stop at the end."""
     async with AsyncExitStack() as stack:
-        for channel, rate in settings.channel_rates.items():
+        for channel in get_args(Channel):
+            rate = settings.channel_rates.get(channel)
             limited = Worker(
                 client,
                 task_queue=queue_name(settings.task_queue, channel),
                 activities=[sender.send],
                 max_concurrent_activities=50,
+                # Without a rate nothing comes here but what was queued while there was one, and must not lie for ever.
+                max_concurrent_activity_task_polls=5 if rate else 1,
                 # The server's own limit: one for the queue, however many workers ask.
                 max_task_queue_activities_per_second=rate,
                 disable_eager_activity_execution=True,

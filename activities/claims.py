@@ -97,6 +97,8 @@ class Claims:
                     await withdraw(connection, Place(walk.journey, walk.user, walk.key), walk.entry, ended.reason)
                 # A provider's refusal that came before the goal stays what became of this message.
                 return answer_of(lines[-1]) if _all_refused(lines) else ended
+            if request.withhold:
+                return await self._withhold(connection, request, lines, request.withhold, now)
             refused = {line.channel for line in lines if line.status == "refused"}
             choice = await self._reach.choose(connection, request, person, self._details, refused, now.journey)
             if isinstance(choice, str):

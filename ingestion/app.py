@@ -38,6 +38,7 @@ ALIASES = {
 """The paths below /v1 that Segment's and RudderStack's clients use for each call."""
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
 """Addresses of this machine; a proxy in front says in X-Forwarded-For whom it speaks for."""
+WRONG_KEY = "The write key is missing or wrong; use the one that `python starter.py key` prints."
 log = structlog.get_logger()
 
 
@@ -78,24 +79,22 @@ class FrontDoor:
         try:
             raw = await _body(request)
             body = parse_body(raw)
-            if not self._lets_in(write_key(request.headers, body)):
-                return _problem(
-                    401, "The write key is missing or wrong; use the one that `python starter.py key` prints."
-                )
+            if not self.lets_in(write_key(request.headers, body)):
+                return problem(401, WRONG_KEY)
             peer = request.client.host if request.client else None
             call = Call(kind, datetime.now(UTC), peer, dict(request.headers))
             return await self._store(messages(body, call))
         except EventError as error:
-            return _problem(_status(error), str(error))
+            return problem(_status(error), str(error))
         except ClientDisconnect:
-            return _problem(400, "The body was cut short; send it again.")
+            return problem(400, "The body was cut short; send it again.")
         except UNREACHABLE as error:
             log.warning("the database did not take an event", error=type(error).__name__)
-            return _problem(503, "Not stored; send it again in a moment.", {"Retry-After": "2"})
+            return problem(503, "Not stored; send it again in a moment.", {"Retry-After": "2"})
         except Exception as error:
             # Nothing was stored, so the client may keep it and try again; the type alone is logged, texts may name people.
             log.error("an event was not stored", error=type(error).__name__)
-            return _problem(503, "Not stored; send it again in a moment.", {"Retry-After": "2"})
+            return problem(503, "Not stored; send it again in a moment.", {"Retry-After": "2"})
 
     async def _store(self, found: list[Incoming | EventError]) -> Response:
         good = [message for message in found if isinstance(message, Incoming)]
@@ -106,7 +105,7 @@ class FrontDoor:
         errors = {place: result for place, result in enumerate(results) if isinstance(result, JourneymanError)}
         if errors and len(errors) == len(results):
             first = next(iter(errors.values()))
-            return _problem(_status(first), str(first))
+            return problem(_status(first), str(first))
         answer: dict[str, Any] = {"success": True}
         if errors:
             answer["rejected"] = [{"index": place, "error": str(error)} for place, error in errors.items()]
@@ -115,14 +114,15 @@ class FrontDoor:
     async def outbox(self, request: Request) -> Response:
         """The messages that stayed here, as they would look; from another machine only with the write key."""
         peer = request.client.host if request.client else ""
-        if peer not in LOOPBACK and not self._lets_in(write_key(request.headers)):
+        if peer not in LOOPBACK and not self.lets_in(write_key(request.headers)):
             asked_for = {"WWW-Authenticate": 'Basic realm="the write key as user name"'}
-            return _problem(401, "These are people's messages: sign in with a write key as the user name.", asked_for)
+            return problem(401, "These are people's messages: sign in with a write key as the user name.", asked_for)
         asked = request.query_params
         channel, user_id = asked.get("channel"), asked.get("user")
         async with self._database.read() as connection:
             rows = await kept(connection, user_id=user_id)
-        return HTMLResponse(outbox_page([_kept(row) for row in rows], channel=channel, user=user_id))
+        now = datetime.now(UTC)
+        return HTMLResponse(outbox_page([_kept(row, now) for row in rows], channel=channel, user=user_id))
 
     async def health(self, _: Request) -> Response:
         """Whether every part lives and the database answers, and how many events wait for Temporal."""
@@ -131,11 +131,12 @@ class FrontDoor:
                 life.check()
             await self._database.check()
         except (PartDied, SettingsError) as error:
-            return _problem(503, str(error), {"Retry-After": "2"})
+            return problem(503, str(error), {"Retry-After": "2"})
         async with self._database.read() as connection:
             return JSONResponse({"status": "ok", "unrouted": await backlog(connection)})
 
-    def _lets_in(self, key: str | None) -> bool:
+    def lets_in(self, key: str | None) -> bool:
+        """Whether this is one of the write keys."""
         given = (key or "").encode(errors="replace")
         # Every key is compared, so that the time taken tells nothing about any of them.
         matches = [hmac.compare_digest(given, known) for known in self._write_keys]
@@ -152,7 +153,7 @@ async def _body(request: Request) -> bytes:
     return b"".join(parts)
 
 
-def _kept(row: Row[Any]) -> OutboxMessage:
+def _kept(row: Row[Any], now: datetime) -> OutboxMessage:
     shape = {"email": RenderedEmail, "webhook": RenderedCall}.get(row.channel, RenderedCard)
     return OutboxMessage(
         id=row.send_key[:12],
@@ -162,6 +163,9 @@ def _kept(row: Row[Any]) -> OutboxMessage:
         sent_at=row.sent_at,
         provider="in-app" if row.channel == "in_app" else "outbox",
         rendered=shape(**row.rendered),
+        read_at=row.read_at,
+        expires_at=row.expires_at,
+        is_expired=row.expires_at is not None and row.expires_at < now,
     )
 
 
@@ -169,5 +173,6 @@ def _status(error: JourneymanError) -> int:
     return 413 if isinstance(error, EventTooLarge) else 409 if isinstance(error, EventConflict) else 400
 
 
-def _problem(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
+def problem(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
+    """What every door under /v1 answers where something is wrong: one sentence that says what to do."""
     return JSONResponse({"success": False, "error": message}, status, headers)

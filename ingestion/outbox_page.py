@@ -25,7 +25,7 @@ _PAGE = Environment(autoescape=True).from_string(
 
 @dataclass(frozen=True)
 class OutboxMessage:
-    """One message as a provider would have been given it; `sent_at` is aware."""
+    """One message as a provider would have been given it; all moments are aware."""
 
     id: str
     channel: Channel
@@ -34,6 +34,9 @@ class OutboxMessage:
     sent_at: datetime
     provider: str
     rendered: Rendered
+    read_at: datetime | None = None
+    expires_at: datetime | None = None
+    is_expired: bool = False
 
 
 def outbox_page(messages: Sequence[OutboxMessage], *, channel: str | None = None, user: str | None = None) -> str:
@@ -74,7 +77,7 @@ def _row(message: OutboxMessage, channel: str | None) -> dict[str, object]:
         "user_query": _query(channel, message.user_id),
         "template": message.template,
         "provider": message.provider,
-        "at": f"{message.sent_at:%Y-%m-%d %H:%M:%S %Z}".strip(),
+        "at": _said(message.sent_at),
         "iso": message.sent_at.isoformat(),
         "clock": f"{message.sent_at:%H:%M}",
         "is_email": is_email,
@@ -82,9 +85,23 @@ def _row(message: OutboxMessage, channel: str | None) -> dict[str, object]:
         "preheader": rendered.preheader if isinstance(rendered, RenderedEmail) else "",
         "frame": _framed(rendered.html) if isinstance(rendered, RenderedEmail) else "",
         "text": rendered.text if isinstance(rendered, RenderedEmail) else "",
+        "state": _state(message) if message.channel == "in_app" else "",
+        "is_expired": message.is_expired,
         "card": vars(rendered) | {"link": _web(rendered.link)} if isinstance(rendered, RenderedCard) else None,
         "call": json.dumps(rendered.data, indent=2, ensure_ascii=False) if isinstance(rendered, RenderedCall) else "",
     }
+
+
+def _state(message: OutboxMessage) -> str:
+    """What the person has seen of it, and until when they can."""
+    read = "unread" if message.read_at is None else f"read {_said(message.read_at)}"
+    if message.expires_at is None:
+        return read
+    return f"{read} · {'expired' if message.is_expired else 'expires'} {_said(message.expires_at)}"
+
+
+def _said(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S %Z}".strip()
 
 
 def _framed(html: str) -> str:

@@ -107,8 +107,14 @@ async def rivals_of(connection: AsyncConnection, user_id: str, since: datetime) 
     return [_send(row) for row in rows]
 
 
-async def keep(database: Database, connection: AsyncConnection, send: Send, rendered: dict[str, Any]) -> None:
-    """Put a rendered message into our own outbox, once."""
+async def keep(
+    database: Database,
+    connection: AsyncConnection,
+    send: Send,
+    rendered: dict[str, Any],
+    expires_at: datetime | None,
+) -> None:
+    """Put a rendered message into our own outbox, once; it makes no sense any more after `expires_at`."""
     values = {
         "send_key": send.send_key,
         "user_id": send.user_id,
@@ -116,6 +122,7 @@ async def keep(database: Database, connection: AsyncConnection, send: Send, rend
         "template": send.template,
         "rendered": rendered,
         "sent_at": send.at,
+        "expires_at": expires_at,
     }
     await connection.execute(database.insert(outbox).values(values).on_conflict_do_nothing())
 

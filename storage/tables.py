@@ -216,8 +216,12 @@ outbox = Table(
     Column("rendered", JSON, nullable=False),
     Column("sent_at", Moment, nullable=False),
     Column("read_at", Moment),
+    Column("expires_at", Moment),
 )
-"""Rendered messages that stay here: everything in-app, and email and push while no provider is set."""
+"""Rendered messages that stay here: everything in-app, and email and push while no provider is set.
+
+`sent_at` and `expires_at` are journey time, `read_at` is machine time.
+"""
 
 consents = Table(
     "consents",

@@ -52,12 +52,13 @@ def journeys() -> Catalogue:
 
 
 def templates(folder: Path, **front: str) -> Templates:
-    """An email and a push `weekly/news` whose front matter has these lines beside the subject."""
+    """An email, a push and an in-app message `weekly/news` whose front matter has these lines beside the subject."""
     lines = "".join(f"{key}: {value}\n" for key, value in front.items())
     files = {
         "email/weekly/news.en.mjml.liquid": f"---\nsubject: News\n{lines}---\n<mj-section><mj-column><mj-text>Hi</mj-text>"
         "</mj-column></mj-section>",
         "push/weekly/news.en.liquid": f"---\ntitle: News\nbody: Hi\n{lines}---\n",
+        "in_app/weekly/news.en.liquid": f"---\ntitle: News\nbody: Hi\n{lines}---\n",
         "email/layout.mjml.liquid": "<mjml><mj-body>{{ content }}</mj-body></mjml>",
     }
     for name, text in files.items():

@@ -90,12 +90,12 @@ class Errands:
         found: dict[str, Any] = await self._done(PROFILE, "profile", _plain(self._pass()))
         return found
 
-    async def send(self, step: Step) -> Answer | None:
-        """What became of one attempt to send; None if it was called off before anybody had the message."""
+    async def send(self, step: Step, *, withhold: str = "") -> Answer | None:
+        """What became of one attempt to send, or to withhold it; None if it was called off before anybody had the message."""
         queues = queues_of(workflow.info().task_queue)
         channel, priority = queues.channel(step.messages), queues.priority(step.messages)
         while True:
-            handle = self._asked(SEND, step.summary, self._request(step, channel), channel, priority)
+            handle = self._asked(SEND, step.summary, self._request(step, channel, withhold), channel, priority)
             try:
                 await workflow.wait_condition(self._over_or_called_off(handle))
                 if not handle.done():
@@ -118,7 +118,7 @@ class Errands:
     def _over_or_called_off(self, handle: workflow.ActivityHandle[Any]) -> Callable[[], bool]:
         return lambda: handle.done() or bool(self._pausing.words)
 
-    def _request(self, step: Step, channel: Channel | None) -> dict[str, Any]:
+    def _request(self, step: Step, channel: Channel | None, withhold: str) -> dict[str, Any]:
         return _plain(
             SendRequest(
                 walk=self._pass(),
@@ -126,6 +126,7 @@ class Errands:
                 occurrence=step.occurrence,
                 messages=step.messages,
                 due=step.due,
+                withhold=withhold,
                 queue=channel,
             )
         )

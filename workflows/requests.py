@@ -55,6 +55,8 @@ class SendRequest(Fact):
     messages: tuple[MessageRequest, ...]
     due: AwareDatetime | None = None
     """When the journey wanted it, however late a worker came to it; how old it is for its expiry."""
+    withhold: str = ""
+    """Why it is not to be sent, whatever else speaks for it; it is then only written down."""
     queue: Channel | None = None
     """The channel whose queue, and so whose rate, the request came through."""
 

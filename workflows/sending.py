@@ -36,9 +36,8 @@ class Sending:
         while True:
             if self._pausing.words:
                 await self._errands.begin()  # A quiet that is not over is slept through, paused or not.
-            if not await self._pausing.over(step.name, self._waiting, noted):
-                return outcome_of(doubt or Answer(status="withheld", reason=WITHHELD))
-            answer = await self._errands.send(step)
+            due = await self._pausing.over(step.name, self._waiting, noted)
+            answer = await self._errands.send(step, withhold="" if due else WITHHELD)
             if answer is None:
                 continue
             if answer.status == "held" and answer.until is not None:

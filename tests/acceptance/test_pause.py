@@ -48,7 +48,8 @@ async def test_skip_when_resumed(stage: Stage, user: str) -> None:
     await awaited(stage, "is due", "skipper", user)
     await stage.handle("skipper", user).execute_update("resume", "all is well")
     await awaited(stage, "sleep 1 hour", "skipper", user)
-    assert await stage.sends(user) == []
+    (line,) = await stage.sends(user)
+    assert (line.status, line.reason) == ("withheld", "paused when it was due")
     await stage.wake("skipper", user)
     account = await stage.result("skipper", user)
     assert [line.split(": ", 1)[1] for line in account["unsent"]] == [
@@ -169,7 +170,8 @@ async def test_parked_as_it_continues(stage: Stage, user: str, monkeypatch: pyte
     await awaited(stage, "paused by support: complained; email onboarding/welcome is due", "skipper", user)
     await stage.handle("skipper", user).execute_update("resume")
     await awaited(stage, "sleep 1 hour", "skipper", user)
-    assert await stage.sends(user) == []
+    (line,) = await stage.sends(user)
+    assert (line.status, line.reason) == ("withheld", "paused when it was due")
 
 
 async def test_in_the_quiet_phase(stage: Stage, user: str) -> None:
@@ -178,11 +180,13 @@ async def test_in_the_quiet_phase(stage: Stage, user: str) -> None:
     Killed by: not asking whether the quiet is over before holding back in Sending.outcome, or not carrying the pause.
     """
     await stage.knows(user)
-    await stage.happens(stage.event(user, "Cart Updated", cart_id="c", value="30", currency="EUR"))
+    first = stage.event(user, "Cart Updated", cart_id="c", value="30", currency="EUR")
+    await stage.happens(first)
     before = await stage.run_id("cart_abandonment", user, "c")
     await stage.handle("cart_abandonment", user, "c").execute_update("pause", args=["complained", "kim"])
     before = await stage.asleep_again("cart_abandonment", user, "c", after=before)
-    await stage.happens(stage.event(user, "Cart Updated", cart_id="c", value="75", currency="EUR"))
+    later = first.occurred_at + timedelta(minutes=20)
+    await stage.happens(stage.event(user, "Cart Updated", cart_id="c", value="75", currency="EUR", at=later))
     await stage.wake("cart_abandonment", user, "c")
     await stage.asleep_again("cart_abandonment", user, "c", after=before)
     await stage.wake("cart_abandonment", user, "c")

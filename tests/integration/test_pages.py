@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,6 +19,7 @@ from profiles.unsubscribe_links import UnsubscribeLinks
 from service import Service, serving
 from storage.consents import consents_of
 from tests.door import somebody
+from tests.inboxes import put
 from tests.servers import free_port
 from tests.stage import Stage
 
@@ -57,6 +61,28 @@ async def test_outbox(stage: Stage, address: str, browser: Browser) -> None:
     assert "allow-scripts" not in sandbox
     await page.goto(f"{address}/outbox?user=somebody-else")
     assert await page.locator("iframe").count() == 0
+    await page.close()
+
+
+async def test_in_app_on_the_outbox(stage: Stage, address: str, browser: Browser, tmp_path: Path) -> None:
+    """An in-app card of the outbox says that it was read, by the backend's word, and what has expired is dimmed."""
+    reader = somebody()
+    stale = await put(stage.database, reader, expires_in=-timedelta(hours=1))
+    await put(stage.database, reader, expires_in=timedelta(hours=1))
+    async with httpx.AsyncClient(trust_env=False, auth=("key", "")) as http:
+        assert len((await http.get(f"{address}/v1/inbox/{reader}")).json()["messages"]) == 1
+        await http.post(f"{address}/v1/inbox/{reader}/read", json={"ids": [stale]})
+    page = await browser.new_page()
+    await page.goto(f"{address}/outbox?user={reader}")
+    newer, older = await page.locator("article").all()
+    assert (await newer.locator(".state").inner_text()).startswith("unread · expires ")
+    assert re.fullmatch(r"read .* · expired .*", await older.locator(".state").inner_text())
+    opacities = [
+        await card.locator(".inapp").evaluate("card => getComputedStyle(card).opacity") for card in (newer, older)
+    ]
+    assert opacities[0] == "1"
+    assert float(opacities[1]) < 1
+    await page.screenshot(path=tmp_path / "in_app.png", full_page=True)
     await page.close()
 
 

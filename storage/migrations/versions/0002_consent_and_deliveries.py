@@ -1,4 +1,4 @@
-"""consent in both directions, dead addresses, what providers tell of a delivery, priority and best hour."""
+"""consent in both directions, dead addresses, what providers tell of a delivery, priority, best hour and expiry."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -51,9 +51,13 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("hours", sa.JSON(), nullable=False, server_default="{}"))
     with op.batch_alter_table("sends", schema=None) as batch_op:
         batch_op.add_column(sa.Column("priority", sa.Integer(), nullable=False, server_default=sa.text("3")))
+    with op.batch_alter_table("outbox", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("expires_at", Moment(timezone=True), nullable=True))
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("outbox", schema=None) as batch_op:
+        batch_op.drop_column("expires_at")
     with op.batch_alter_table("sends", schema=None) as batch_op:
         batch_op.drop_column("priority")
     with op.batch_alter_table("people", schema=None) as batch_op:

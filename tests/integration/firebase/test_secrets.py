@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import logging.config
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +15,7 @@ import pytest
 
 from activities.channels.firebase import Firebase, read_account
 from errors import SettingsError
+from settings import ROOT
 from tests.doubles.firebase import FirebaseDouble
 from tests.doubles.firebase_behaviour import (
     CUT_AFTER_ACCEPT,
@@ -145,3 +149,20 @@ def test_private_key(double: FirebaseDouble, tmp_path: Path, private_key: str) -
         Firebase(path)
     assert "canary" not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+def test_not_loaded_without_credentials() -> None:
+    """A worker that does not push does not load the library."""
+    program = "import sys, worker; from settings import Settings; worker.providers(Settings()); print(*sys.modules)"
+    environment = {name: value for name, value in os.environ.items() if name != "FIREBASE_CREDENTIALS"}
+    loaded = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout.split()
+    assert "activities.channels.firebase" in loaded
+    assert "firebase_admin" not in loaded
