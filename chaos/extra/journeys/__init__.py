@@ -1,0 +1,1 @@
+"""Journeys that only the chaos programme walks."""

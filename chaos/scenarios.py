@@ -1,0 +1,19 @@
+"""Which scenarios there are, by the name that `--only` takes."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from . import forgery, hang_up, kill_storm, outage, resets, unsubscribing
+from .play import Play
+from .result import Result
+
+Scenario = Callable[[Play], Awaitable[Result]]
+SCENARIOS: dict[str, tuple[str, Scenario]] = {
+    "T1": (kill_storm.TITLE, kill_storm.run),
+    "T2": (hang_up.TITLE, hang_up.run),
+    "T7": (forgery.TITLE, forgery.run),
+    "T10": (unsubscribing.TITLE, unsubscribing.run),
+    "T16": (outage.TITLE, outage.run),
+    "T14": (resets.TITLE, resets.run),
+}
