@@ -146,8 +146,9 @@ class Sender:
         async with self._database.write() as connection:
             line = await settle(connection, claim.line, status, **facts)
             if line is None:
-                log.warning("a claim was settled by somebody else", send_key=claim.line.send_key, status=status)
                 line = await read_send(connection, claim.line.send_key)
+                if line.status != status:
+                    log.warning("a claim was settled otherwise", send_key=line.send_key, status=status, by=line.status)
         if line.status == "claimed":
             raise again("Another attempt is handing this message over.", LEASE)
         return line

@@ -29,6 +29,10 @@ def refusal(response: requests.Response) -> ProviderError:
     if status == 429:
         # Firebase's documentation: at least a minute where Retry-After does not say; that is what wait_asked makes of it.
         return TryLater(f"{said}: over its quota", wait_asked(response.headers, time.time()))
+    if status == 503:
+        # It has come for messages that were delivered (firebase-admin-node, issue 1248); a second copy takes the place of
+        # the first, and an outage must not lose what it would let through later.
+        return TryLater(f"{said}: it is not available just now", wait_asked(response.headers, time.time()))
     if error.code == "UNREGISTERED" or (status == 404 and error.status == "NOT_FOUND"):
         return AddressGone(f"{said}: the push address is not registered any more")
     if status == 400 and error.blames_address:
@@ -45,8 +49,7 @@ def refusal(response: requests.Response) -> ProviderError:
             "Firebase Cloud Messaging API is switched on",
             MENDING,
         )
-    # 408 comes from something in between that gave up: what became of the call is not known. 5xx has come for messages
-    # that were delivered (firebase-admin-node, issue 1248).
+    # 408 comes from something in between that gave up: what became of the call is not known.
     if status == 408 or not 400 <= status < 500:
         return InDoubt(f"{said}: it may have accepted the message")
     if not error.status:

@@ -168,6 +168,9 @@ def refusal(status: int, headers: Any, body: bytes) -> ProviderError:
     """What an HTTP error status means; the text names the status and the field, nothing of the message."""
     if status == 429:
         return TryLater("SendGrid answered 429: over its rate limit", wait_asked(headers, time.time()))
+    if status == 503:
+        # RFC 9110, and SendGrid's own list of statuses: it is not available, and has taken nothing.
+        return TryLater("SendGrid answered 503: it is not available just now", wait_asked(headers, time.time()))
     if status in (401, 403):
         # Ours to mend, and no fault of the message: it waits.
         return TryLater(
@@ -184,7 +187,7 @@ def refusal(status: int, headers: Any, body: bytes) -> ProviderError:
 
 
 def wait_asked(headers: Any, now: float) -> timedelta:
-    """How long a 429 asks us to wait, from 1 s to 1 h; a minute where it does not say. `now` is Unix time."""
+    """How long a 429 or 503 asks us to wait, from 1 s to 1 h; a minute where it does not say. `now` is Unix time."""
     after, reset = str(headers.get("Retry-After", "")), str(headers.get("X-RateLimit-Reset", ""))
     # Retry-After first: it does not depend on our clock.
     for text, since in ((after, 0.0), (reset, now)):

@@ -67,7 +67,7 @@ async def test_signed_in_once(channel: Firebase, double: FirebaseDouble) -> None
         (NOT_GOOGLE, TryLater, 0),
         (quota("7"), TryLater, 0),
         (SERVER_ERROR, InDoubt, 0),
-        (UNAVAILABLE, InDoubt, 0),
+        (UNAVAILABLE, TryLater, 0),
         (ERROR_AFTER_ACCEPT, InDoubt, 1),
         (CUT_AFTER_ACCEPT, InDoubt, 1),
         (Behaviour("bad_gateway", 502), InDoubt, 0),

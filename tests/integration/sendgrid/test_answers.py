@@ -56,7 +56,7 @@ async def test_many_at_once(channel: SendGrid, double: SendGridDouble) -> None:
         (CUT_AFTER_ACCEPT, InDoubt, 1),
         (Behaviour("not_found", 404), Refused, 0),
         (Behaviour("request_timeout", 408), InDoubt, 0),
-        (Behaviour("unavailable", 503), InDoubt, 0),
+        (Behaviour("unavailable", 503), TryLater, 0),
         (Behaviour("ok", 200), InDoubt, 0),
     ],
     ids=lambda value: value.name if isinstance(value, Behaviour) else None,
