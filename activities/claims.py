@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio.exceptions import ApplicationError
 
 from messages import Channel
+from profiles.addresses import Addresses
 from profiles.person import Person
 from storage.database import Database
 from storage.holds import withdraw
@@ -21,7 +22,7 @@ from workflows.requests import Answer, MessageRequest, SendRequest
 
 from .drafting import Draft, address_of
 from .front_matter import MessageDetails
-from .guard import Guard, Moments
+from .guard import EARLY, Guard, Moments
 from .reach import Reach
 from .rendering import Templates
 from .timing import Timing
@@ -44,9 +45,11 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Claim:
-    """Leave to hand this message over once; it loses its worth after `valid_for`."""
+    """Leave to hand this draft over once; it loses its worth after `valid_for`, and has been waiting since `since`."""
 
     line: Send
+    draft: Draft
+    since: datetime
     valid_for: timedelta | None
 
 
@@ -62,6 +65,7 @@ class Claims:
         reach: Reach,
         timing: Timing,
         *,
+        addresses: Addresses,
         provided: frozenset[Channel],
         limited: frozenset[Channel],
     ) -> None:
@@ -71,6 +75,7 @@ class Claims:
         self._guard = guard
         self._reach = reach
         self._timing = timing
+        self._addresses = addresses
         self._provided = provided
         """Channels that somebody else delivers; the others stay in our own outbox."""
         self._limited = limited
@@ -99,6 +104,11 @@ class Claims:
                 return answer_of(lines[-1]) if _all_refused(lines) else ended
             if request.withhold:
                 return await self._withhold(connection, request, lines, request.withhold, now)
+            if (doubted := _doubted(lines)) is not None:
+                # It may have arrived: only by the same way can a second copy be recognised, or take the place of the first.
+                same = tuple(each for each in request.messages if each.channel == doubted.channel)
+                request = request.model_copy(update={"messages": same})
+                self._keep_to_address(person, doubted)
             refused = {line.channel for line in lines if line.status == "refused"}
             choice = await self._reach.choose(connection, request, person, self._details, refused, now.journey)
             if isinstance(choice, str):
@@ -106,7 +116,7 @@ class Claims:
             if choice.channel in self._limited and request.queue != choice.channel:
                 return Answer(status="elsewhere", channel=choice.channel)
             draft = drafts.get(choice.channel)
-            if draft is None or draft.address != address_of(person, choice.channel):
+            if draft is None or draft.request != choice or draft.address != address_of(person, choice.channel):
                 return Wanted(choice, person)
             return await self._claim(connection, request, lines, draft, person, now)
 
@@ -129,14 +139,19 @@ class Claims:
             held = replace(line, status="held", reason=rest.reason, until=rest.until, resent=_tried(line))
             await put_send(self._database, connection, held)
             return rest.model_copy(update={"channel": line.channel})
-        claim = replace(taken(line, now.machine, now.machine + LEASE), resent=_tried(line))
+        # `at` was when it was first wanted; from now on it may have gone, and caps count it so.
+        claim = replace(
+            taken(line, now.journey, now.machine, now.machine + LEASE),
+            resent=_tried(line),
+            address_hash=self._hashed(draft),
+        )
+        await self._put_away(connection, lines, claim)
         expires = draft.details.expires
         if draft.request.channel in self._provided:
             await put_send(self._database, connection, claim)
-            return Claim(claim, None if expires is None else expires - (now.journey - wanted))
+            return Claim(claim, draft, line.at, None if expires is None else expires - (now.journey - wanted))
         # Our own outbox is a table of this database: claimed, delivered and settled in one transaction.
-        # `at` was when it was first wanted; once it is gone, caps count from now on.
-        gone = replace(claim, status="accepted", at=now.journey, until=None, provider="outbox")
+        gone = replace(claim, status="accepted", until=None, provider="outbox")
         expires_at = None if expires is None else wanted + expires
         await keep(self._database, connection, gone, asdict(draft.rendered), expires_at)
         await put_send(self._database, connection, gone)
@@ -157,7 +172,9 @@ class Claims:
                     doubted = doubt(line, "the attempt died in the provider call", now.machine)
                     await put_send(self._database, connection, doubted)
                     return answer_of(doubted)
-                case "unknown" if not _goes_again(line) or (line.until is not None and line.until > now.machine):
+                case "unknown" if not _goes_again(line) or (
+                    line.until is not None and line.until - now.machine > EARLY
+                ):
                     return answer_of(line)
         return None
 
@@ -166,15 +183,35 @@ class Claims:
     ) -> Answer:
         if _all_refused(lines):
             return answer_of(lines[-1])
-        if (doubted := next((line for line in lines if line.status == "unknown"), None)) is not None:
+        if (doubted := _doubted(lines)) is not None:
             # What speaks against sending it once more does not tell what became of it the first time.
-            return answer_of(doubted).model_copy(update={"until": None})
-        line = replace(self._line(request, request.messages[-1], now), status="withheld", reason=reason)
-        await put_send(self._database, connection, line)
-        for held in lines:
-            if held.status == "held" and held.send_key != line.send_key:
-                await put_send(self._database, connection, replace(held, status="withheld", reason=reason, until=None))
-        return answer_of(line)
+            unknown = replace(doubted, status="unknown", until=None)
+            await put_send(self._database, connection, unknown)
+            return answer_of(unknown)
+        fresh = self._line(request, request.messages[-1], now)
+        for line in [line for line in lines if line.status == "held"] or [fresh]:
+            await put_send(self._database, connection, replace(line, status="withheld", reason=reason, until=None))
+        return Answer(status="withheld", channel=fresh.channel, reason=reason)
+
+    async def _put_away(self, connection: AsyncConnection, lines: list[Send], claim: Send) -> None:
+        """What this step has held for another channel will not go any more."""
+        for line in lines:
+            if line.status == "held" and line.send_key != claim.send_key:
+                put = replace(line, status="withheld", reason=f"it went by {claim.channel}", until=None)
+                await put_send(self._database, connection, put)
+
+    def _hashed(self, draft: Draft) -> str | None:
+        """Which of several addresses the message goes to; a person has several for push alone."""
+        if draft.request.channel != "push" or draft.address is None:
+            return None
+        return self._addresses.hash("push", draft.address.value)
+
+    def _keep_to_address(self, person: Person, doubted: Send) -> None:
+        """Forget, for this decision, the person's push addresses but the one that may have the message."""
+        if doubted.channel == "push":
+            for token in person.tokens:
+                if self._addresses.hash("push", token["value"]) != doubted.address_hash:
+                    person.drop(token["value"])
 
     def _line(self, request: SendRequest, message: MessageRequest, now: Moments) -> Send:
         """The ledger's line for this message, before anything was decided about it."""
@@ -228,6 +265,11 @@ def again(message: str, after: timedelta | None = None) -> ApplicationError:
 def _goes_again(line: Send) -> bool:
     """Marketing never goes twice. Service goes once more after the silence, and so does push, which replaces its copy."""
     return not line.resent and (line.kind != "marketing" or line.channel == "push")
+
+
+def _doubted(lines: list[Send]) -> Send | None:
+    """The line of this step that may have arrived, if there is one: in doubt, or held for its second way."""
+    return next((line for line in lines if line.status == "unknown" or (line.status == "held" and line.resent)), None)
 
 
 def _tried(line: Send) -> bool:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
+from sqlalchemy.exc import DBAPIError
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
 from errors import AddressGone, NeverSent, ProviderError, Refused, TryLater
 from messages import Channel
 from profiles.addresses import Addresses
 from profiles.person import Person
 from profiles.unsubscribe_links import UnsubscribeLinks
-from storage.database import Database
+from storage.database import UNREACHABLE, Database
 from storage.ledger import Send, Status, read_send, settle
 from storage.people import lock_people, read_person, write_people
 from workflows.catalogue import Catalogue
@@ -29,6 +32,10 @@ from .reach import Reach
 from .rendering import Templates
 from .timing import Timing
 
+STALL = timedelta(seconds=1)
+"""How long after its claim a message may still be handed over; with the 9 s of a call that makes ten."""
+PAUSES = (timedelta(seconds=0.2), timedelta(seconds=1), timedelta(seconds=3))
+"""Between attempts to write down what a provider has said."""
 SOON = timedelta(seconds=2)
 """When about a message is tried again that never left this machine."""
 log = structlog.get_logger()
@@ -63,6 +70,7 @@ class Sender:
             self._guard,
             self._reach,
             Timing(policy),
+            addresses=addresses,
             provided=frozenset(providers),
             limited=limited,
         )
@@ -102,29 +110,40 @@ class Sender:
         reach = self._reach.channels(person, now.journey)
         likely = next((message for message in request.messages if message.channel in reach), None)
         drafts: dict[Channel, Draft] = {}
+        guessing = True
         while True:
             # Rendering comes before the claim, so that the claim is the last thing before the first byte.
             if likely is not None:
-                drafts[likely.channel] = self._drafting.draft(person, likely, now.journey)
-            likely = None
+                try:
+                    drafts[likely.channel] = self._drafting.draft(person, likely, now.journey)
+                except ApplicationError:
+                    # What cannot be rendered must not hide a goal, or the next channel.
+                    if not guessing:
+                        raise
+            likely, guessing = None, False
             match await self._claims.decide(request, drafts, now):
                 case Answer() as answer:
                     return answer
                 case Wanted(message, known):
                     likely, person = message, known
                 case Claim() as claim:
-                    channel = next(channel for channel in drafts if channel == claim.line.channel)
-                    if (outcome := await self._hand_over(claim, drafts[channel], now)) is not None:
+                    if (outcome := await self._hand_over(claim, now)) is not None:
                         return outcome
 
-    async def _hand_over(self, claim: Claim, draft: Draft, now: Moments) -> Answer | None:
+    async def _hand_over(self, claim: Claim, now: Moments) -> Answer | None:
         """The provider call and its outcome; None if the next address or channel is to be tried."""
-        line, provider = claim.line, self._providers[draft.request.channel]
+        line, draft = claim.line, claim.draft
+        provider = self._providers[draft.request.channel]
         try:
+            if datetime.now(UTC) - line.machine_at > STALL:
+                # Whoever unsubscribes now is promised that nothing leaves later than ten seconds from here.
+                raise NeverSent("this worker stood still after the claim")
             provider_id = await provider.send(draft.envelope(line.send_key, line.user_id, claim.valid_for))
         except (NeverSent, TryLater) as error:
             after = error.after if isinstance(error, TryLater) else None
-            settled = await self._settle(claim, "held", reason=str(error), until=now.journey + (after or SOON))
+            settled = await self._settle(
+                claim, "held", reason=str(error), until=now.journey + (after or SOON), at=claim.since
+            )
             if settled.status != "held":
                 return answer_of(settled)
             raise again(str(error), after) from None
@@ -138,12 +157,25 @@ class Sender:
             doubted = doubt(line, str(error), datetime.now(UTC))
             facts = {"reason": doubted.reason, "until": doubted.until, "provider": provider.name}
             return answer_of(await self._settle(claim, "unknown", **facts))
-        facts = {"at": now.journey, "provider": provider.name, "provider_id": provider_id}
+        facts = {"provider": provider.name, "provider_id": provider_id}
         return answer_of(await self._settle(claim, "accepted", **facts))
 
     async def _settle(self, claim: Claim, status: Status, **facts: Any) -> Send:
-        """The line after it was settled: by us, or by a webhook or a later attempt that came before."""
+        """The line after it was settled: by us, or by a webhook or a later attempt that came before.
+
+        What the provider has said is known here alone, so a database that is away for a moment is waited for.
+        """
+        for pause in PAUSES:
+            try:
+                return await self._settle_once(claim, status, **facts)
+            except (DBAPIError, *UNREACHABLE):
+                await asyncio.sleep(pause.total_seconds())
+        return await self._settle_once(claim, status, **facts)
+
+    async def _settle_once(self, claim: Claim, status: Status, **facts: Any) -> Send:
         async with self._database.write() as connection:
+            # Under the person's lock: a decision that has read the line before must not write over this.
+            await self._database.lock(connection, [claim.line.user_id])
             line = await settle(connection, claim.line, status, **facts)
             if line is None:
                 line = await read_send(connection, claim.line.send_key)

@@ -71,8 +71,8 @@ class Timing:
         self, person: Person, line: Send, details: MessageDetails, wanted: datetime, now: datetime, zone: ZoneInfo
     ) -> Answer | None:
         hour = best_hour(person.hours) if details.moment == "best" and line.channel not in UNSEEN else None
-        if hour is None or now.astimezone(zone).hour == hour or (line.reason or "").startswith(BEST):
-            return None  # Unknown, now, or held for it before: something stronger has moved it, and it goes.
+        if hour is None or now.astimezone(zone).hour == hour or line.fence or (line.reason or "").startswith(BEST):
+            return None  # Unknown, now, or its moment came before: something stronger has moved it, and it goes.
         until = next_local(now, time(hour), zone)
         moved = self._quiet_until(line, details, until, zone)
         if details.expires is not None and (moved or until) - wanted > details.expires:
@@ -98,7 +98,9 @@ class Timing:
             return None
         since = min(cap.since(now, zone) for cap in caps)
         others = [
-            other for other in await rivals_of(connection, person.user_id, since) if other.send_key != line.send_key
+            other
+            for other in await rivals_of(connection, person.user_id, since, now - YIELD)
+            if other.step_key != line.step_key and other.channel != "webhook"
         ]
         for cap in caps:
             counted = [other for other in others if cap.counts(other.kind, other.topic)]

@@ -96,7 +96,12 @@ class PostgreSQL:
 
     def __init__(self, url: str) -> None:
         self._engine = create_async_engine(
-            url, pool_size=16, max_overflow=0, pool_pre_ping=True, connect_args={"server_settings": PATIENCE}
+            url,
+            pool_size=16,
+            max_overflow=0,
+            pool_pre_ping=True,
+            hide_parameters=True,  # an error's text must not hold what a message says
+            connect_args={"server_settings": PATIENCE},
         )
 
     @asynccontextmanager

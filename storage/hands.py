@@ -35,6 +35,7 @@ class Hands:
             self._engine = create_async_engine(
                 database.url,
                 poolclass=NullPool,
+                hide_parameters=True,
                 isolation_level="AUTOCOMMIT",
                 connect_args={"server_settings": KEEPALIVE},
             )

@@ -24,7 +24,7 @@ OF_STEP = select(sends).where(sends.c.step_key == bindparam("step")).order_by(se
 RIVALS = select(sends).where(
     sends.c.user_id == bindparam("user"),
     or_(
-        sends.c.status == "held",
+        and_(sends.c.status == "held", sends.c.until >= bindparam("soon")),
         and_(sends.c.status.in_(("claimed", "accepted", "unknown")), sends.c.at >= bindparam("since")),
     ),
 )
@@ -57,6 +57,8 @@ class Send:
     """Whether it was handed over once more after the provider had been silent about the first time."""
     priority: int = 3
     """The journey's, 1 (first) to 5; decides who gets the last place under a cap."""
+    address_hash: str | None = None
+    """Where a push was handed over to: only there does a second copy take the place of the first."""
 
 
 def step_key(journey: str, key: str, entry: str, step: str, occurrence: int) -> str:
@@ -101,9 +103,9 @@ async def settle(connection: AsyncConnection, send: Send, status: Status, **fact
     return None if row is None else _send(row)
 
 
-async def rivals_of(connection: AsyncConnection, user_id: str, since: datetime) -> list[Send]:
-    """The person's messages that went or may have gone since then (journey time), and those that are held."""
-    rows = await connection.execute(RIVALS, {"user": user_id, "since": since})
+async def rivals_of(connection: AsyncConnection, user_id: str, since: datetime, soon: datetime) -> list[Send]:
+    """The person's messages that went or may have gone since then (journey time), and those held until `soon` or later."""
+    rows = await connection.execute(RIVALS, {"user": user_id, "since": since, "soon": soon})
     return [_send(row) for row in rows]
 
 
@@ -135,9 +137,9 @@ async def kept(connection: AsyncConnection, *, user_id: str | None = None, limit
     return (await connection.execute(query)).all()
 
 
-def taken(send: Send, now: datetime, until: datetime) -> Send:
-    """The same line, claimed by a new attempt until then."""
-    return replace(send, status="claimed", machine_at=now, until=until, fence=send.fence + 1, reason=None)
+def taken(send: Send, at: datetime, now: datetime, until: datetime) -> Send:
+    """The same line, claimed by a new attempt at that moment of journey time, from `now` to `until` of machine time."""
+    return replace(send, status="claimed", at=at, machine_at=now, until=until, fence=send.fence + 1, reason=None)
 
 
 @lru_cache(maxsize=20)

@@ -115,7 +115,12 @@ def _begin_patiently(connection: Connection) -> None:
 
 def _engine(url: Any, synchronous: str, connections: int) -> Engine:
     engine = create_engine(
-        url, poolclass=QueuePool, pool_size=connections, max_overflow=0, connect_args={"check_same_thread": False}
+        url,
+        poolclass=QueuePool,
+        pool_size=connections,
+        max_overflow=0,
+        hide_parameters=True,  # an error's text must not hold what a message says
+        connect_args={"check_same_thread": False},
     )
 
     @event.listens_for(engine, "connect")

@@ -200,6 +200,7 @@ sends = Table(
     Column("fence", Integer, nullable=False),
     Column("resent", Boolean, nullable=False, server_default=false()),
     Column("priority", Integer, nullable=False, server_default=text("3")),
+    Column("address_hash", String(64)),
     Index("sends_of_person", "user_id", "at"),
     Index("sends_by_status", "status"),
 )

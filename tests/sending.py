@@ -90,6 +90,7 @@ class Desk:
         journey: str = "third",
         step: str | None = None,
         channel: Channel = "email",
+        channels: tuple[Channel, ...] = (),
         due: datetime | None = None,
     ) -> Answer:
         """Let a journey send at that moment of journey time; what is to be tried at once again is tried again."""
@@ -97,8 +98,9 @@ class Desk:
         walk = Pass(
             user=user, journey=journey, key="", entry=entry, entry_seq=0, event=entry, event_seq=0, first_run="run"
         )
-        message = MessageRequest(channel=channel, template=NEWS)
-        request = SendRequest(walk=walk, step=f"{channel} {NEWS}", occurrence=1, messages=(message,), due=due)
+        messages = tuple(MessageRequest(channel=each, template=NEWS) for each in channels or (channel,))
+        name = f"{'|'.join(each.channel for each in messages)} {NEWS}"
+        request = SendRequest(walk=walk, step=name, occurrence=1, messages=messages, due=due)
         while True:
             try:
                 return await self.sender.perform(request, Moments(now, datetime.now(UTC)))

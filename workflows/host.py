@@ -43,7 +43,9 @@ class Host:
         self._pausing = Pausing(given, self._story)
         self._skips_quiet = carried.skips_quiet
         # What has been read is not held once more as JSON: thousands of runs wait in one worker.
-        self._input = given.model_copy(update={"event": {}, "carried": Carried(begun=carried.begun)})
+        self._input = given.model_copy(
+            update={"event": {}, "carried": Carried(begun=carried.begun, over_at=carried.over_at)}
+        )
         self._journey: Journey[Event] | None = None
         self._traveller: Traveller | None = None
         self._walking: asyncio.Task[None] | None = None
@@ -186,6 +188,7 @@ class Host:
             zone=self._story.zone.key,
             begun=begun,
             skips_quiet=traveller.errands.skips_quiet,
+            over_at=traveller.waiting.over_at if begun else None,
             paused=self._pausing.words,
         )
         given = self._input.model_copy(update={"event": event, "carried": kept}).written()

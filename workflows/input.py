@@ -7,7 +7,7 @@ import zlib
 from base64 import b64decode, b64encode
 from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import AwareDatetime, Field, model_validator
 
 from events import Event, Fact
 
@@ -29,6 +29,8 @@ class Carried(Fact):
     zone: str | None = None
     begun: bool = False
     skips_quiet: bool = False
+    over_at: AwareDatetime | None = None
+    """When what the run does next was due, if a wait was over before it continued."""
     paused: str = ""
     """Who paused it and why; empty while it is not paused."""
 

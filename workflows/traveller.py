@@ -43,7 +43,7 @@ class Traveller:
         pausing: Pausing,
     ) -> None:
         self.id = given.user
-        self.waiting = Waiting(story, event.occurred_at + (journey.quiet or timedelta(0)))
+        self.waiting = Waiting(story, given.carried.over_at or _begins(journey, event))
         self.errands = Errands(journey, given, event, story, pausing)
         self._sending = Sending(self.errands, self.waiting, pausing, journal, story)
         self._inbox = inbox
@@ -196,3 +196,9 @@ class Traveller:
                 self._inbox.waiting.pop(place)
                 return event
         return None
+
+
+def _begins(journey: Journey[Event], event: Event) -> datetime:
+    """When the journey was to begin, however late a worker came to it: its quiet over, and its run there."""
+    quiet_over = event.occurred_at + (journey.quiet or timedelta(0))
+    return max(quiet_over, workflow.info().start_time)

@@ -20,7 +20,7 @@ class ContinueLater(BaseException):
 
 
 class Waiting:
-    """One wait at a time, told in `story` while it lasts. `begins` is when the journey was to begin."""
+    """One wait at a time, told in `story` while it lasts. `begins` is when what it does first was due."""
 
     def __init__(self, story: Story, begins: datetime) -> None:
         self._story = story

@@ -28,7 +28,7 @@ class Firebase:
 
     name = "firebase"
 
-    def __init__(self, credentials: Path, *, icon: str = "", threads: int = 16, call_timeout: float = 10.0) -> None:
+    def __init__(self, credentials: Path, *, icon: str = "", threads: int = 16, call_timeout: float = 9.0) -> None:
         account = read_account(credentials)
         # Not at the top: only an installation that pushes should pay for the library.
         from .firebase_client import FirebaseClient

@@ -54,7 +54,7 @@ class SendGrid:
         reply_to: str | None,
         host: str = "https://api.sendgrid.com",
         threads: int = 16,
-        call_timeout: float = 10.0,
+        call_timeout: float = 9.0,
     ) -> None:
         # http.client quotes a header value that it refuses in its error, and an empty key is looked up elsewhere.
         if not re.fullmatch(r"[!-~]+", api_key):

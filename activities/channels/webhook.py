@@ -44,7 +44,7 @@ class Webhooks:
     name = "webhook"
 
     def __init__(
-        self, endpoints: Mapping[str, Endpoint], *, call_timeout: float = 10.0, verify: ssl.SSLContext | bool = True
+        self, endpoints: Mapping[str, Endpoint], *, call_timeout: float = 9.0, verify: ssl.SSLContext | bool = True
     ) -> None:
         self._endpoints = endpoints
         self._call_timeout = call_timeout

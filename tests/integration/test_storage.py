@@ -6,7 +6,7 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -25,7 +25,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 # Takes the person's lock and claims one message if fewer than the cap are claimed; over and over, until none is free.
 CLAIMANT = """
 import asyncio, sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from storage.database import Database
 from tests.integration.test_storage import claim
 
@@ -52,7 +52,7 @@ async def claim(database: Database, user_id: str, name: str) -> bool:
     """Claim a message under a cap of one, as the guard does; False if another has it."""
     async with database.write() as connection:
         await lock_people(database, connection, [user_id], NOW)
-        if await rivals_of(connection, user_id, datetime.min.replace(tzinfo=UTC)):
+        if await rivals_of(connection, user_id, NOW - timedelta(days=1), NOW):
             return False
         await asyncio.sleep(0)
         key = f"{user_id}/{name}"

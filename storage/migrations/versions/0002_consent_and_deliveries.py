@@ -51,6 +51,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("hours", sa.JSON(), nullable=False, server_default="{}"))
     with op.batch_alter_table("sends", schema=None) as batch_op:
         batch_op.add_column(sa.Column("priority", sa.Integer(), nullable=False, server_default=sa.text("3")))
+        batch_op.add_column(sa.Column("address_hash", sa.String(length=64), nullable=True))
     with op.batch_alter_table("outbox", schema=None) as batch_op:
         batch_op.add_column(sa.Column("expires_at", Moment(timezone=True), nullable=True))
 
@@ -59,6 +60,7 @@ def downgrade() -> None:
     with op.batch_alter_table("outbox", schema=None) as batch_op:
         batch_op.drop_column("expires_at")
     with op.batch_alter_table("sends", schema=None) as batch_op:
+        batch_op.drop_column("address_hash")
         batch_op.drop_column("priority")
     with op.batch_alter_table("people", schema=None) as batch_op:
         batch_op.drop_column("hours")

@@ -27,7 +27,9 @@ async def walked(folder: Path, start: datetime) -> tuple[Any, list[Send]]:
     sender = sender_of(Settings(data_dir=folder, quiet_hours="", caps=""), database, Catalogue.load(), {})
     (person,) = await entered(database, ["u"])
     given = {"user": "u", "key": "c", "entry": person.entry.event_id, "entry_seq": person.entry.seq}
-    last = await walk(sender, Run("cart_abandonment", {**given, "event": written(person.entry)}, start))
+    run = Run("cart_abandonment", {**given, "event": written(person.entry)}, NOON)
+    run.now = start
+    last = await walk(sender, run)
     async with database.read() as connection:
         lines = await sends_of_person(connection, "u")
     await database.close()
