@@ -95,6 +95,7 @@ class Shop:
         await visits(visitor)
         if visitor.unsubscribes_from:
             await asyncio.to_thread(_unsubscribe, self._service.settings, visitor.id, visitor.unsubscribes_from)
+            self._tracker.sent += 1  # the page makes an event of it, which is accepted like any other
 
     async def _each(self, role: str, does: Callable[[Visitor], None]) -> AsyncIterator[None]:
         for visitor in self._role(role):

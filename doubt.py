@@ -14,7 +14,7 @@ from rich.text import Text
 from connect import opened
 from errors import NotInDoubt, SettingsError
 from settings import Settings
-from storage.doubts import Verdict, doubts, lines_beginning, settle_doubt
+from storage.doubts import BY_A_PERSON, Verdict, doubts, lines_beginning, settle_doubt
 from storage.ledger import Send
 from workflows.clock import shown, zone_of
 
@@ -109,7 +109,7 @@ async def settle(settings: Settings, send_key: str, verdict: Verdict, reason: st
             raise SettingsError(f"The ledger has no message {beginning}.")
         if len(found) > 1:
             raise SettingsError(f"Several messages begin with {beginning}; give more of the key.")
-        words = f"settled by {by.strip() or 'somebody'}: {reason.strip()}"[:500]
+        words = f"{BY_A_PERSON}{by.strip() or 'somebody'}: {reason.strip()}"[:500]
         settled = found[0].status == "unknown" and await settle_doubt(
             database, found[0], verdict, words, datetime.now(UTC)
         )

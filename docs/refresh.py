@@ -80,7 +80,19 @@ def tests_naming(situation: str) -> list[tuple[Path, str]]:
 
 def _links(situation: str) -> str:
     found = [f"[{path.name}::{name}](../{path.relative_to(ROOT).as_posix()})" for path, name in tests_naming(situation)]
+    found += [f"[make chaos: {path.name}](../chaos/{path.name})" for path in _scenarios(situation)]
     return ", ".join(found) or LATER
+
+
+def _scenarios(situation: str) -> list[Path]:
+    """The files of the chaos programme whose docstring begins with this id."""
+    files = sorted((ROOT / "chaos").glob("*.py"))
+    beginning = f"{situation}:"
+    return [
+        path
+        for path in files
+        if (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").startswith(beginning)
+    ]
 
 
 @cache

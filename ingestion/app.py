@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Row
 from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
@@ -21,6 +21,7 @@ from storage.ledger import kept
 from storage.routing import backlog
 
 from .accept import Acceptor
+from .bodies import BodyTooSlow, read_body
 from .incoming import Incoming
 from .life import Life
 from .outbox_page import OutboxMessage, outbox_page
@@ -39,6 +40,8 @@ ALIASES = {
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
 """Addresses of this machine; a proxy in front says in X-Forwarded-For whom it speaks for."""
 WRONG_KEY = "The write key is missing or wrong; use the one that `python starter.py key` prints."
+PATIENCE = 30.0
+"""Seconds that a body may take to arrive."""
 log = structlog.get_logger()
 
 
@@ -77,17 +80,16 @@ class FrontDoor:
     async def take(self, request: Request, kind: str) -> Response:
         """One call of a tracking client."""
         try:
-            raw = await _body(request)
-            body = parse_body(raw)
+            body = parse_body(await read_body(request, BATCH_LIMIT, PATIENCE))
             if not self.lets_in(write_key(request.headers, body)):
                 return problem(401, WRONG_KEY)
             peer = request.client.host if request.client else None
             call = Call(kind, datetime.now(UTC), peer, dict(request.headers))
             return await self._store(messages(body, call))
+        except BodyTooSlow as error:
+            return problem(408, str(error), {"Connection": "close"})
         except EventError as error:
             return problem(_status(error), str(error))
-        except ClientDisconnect:
-            return problem(400, "The body was cut short; send it again.")
         except UNREACHABLE as error:
             log.warning("the database did not take an event", error=type(error).__name__)
             return problem(503, "Not stored; send it again in a moment.", {"Retry-After": "2"})
@@ -141,16 +143,6 @@ class FrontDoor:
         # Every key is compared, so that the time taken tells nothing about any of them.
         matches = [hmac.compare_digest(given, known) for known in self._write_keys]
         return any(matches)
-
-
-async def _body(request: Request) -> bytes:
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > BATCH_LIMIT:
-            raise EventTooLarge(f"The body is larger than {BATCH_LIMIT // 1024} kB; send smaller batches.")
-        parts.append(part)
-    return b"".join(parts)
 
 
 def _kept(row: Row[Any], now: datetime) -> OutboxMessage:

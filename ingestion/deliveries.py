@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from errors import EventError
@@ -34,6 +35,7 @@ KINDS: dict[str, type[Event]] = {
     "group_unsubscribe": Unsubscribed,
 }
 """What a report is to a journey; no other word is anything to it."""
+log = structlog.get_logger()
 
 
 class Deliveries:
@@ -68,7 +70,7 @@ class Deliveries:
             await self._bury(connection, news)
             touched = {report.send_key: messages[report.send_key] for report in news if report.send_key in messages}
             ids = {report.send_key: report.provider_id for report in news if report.provider_id}
-            await attach(self._database, connection, touched, ids)
+            await attach(self._database, connection, touched, ids, now=now)
             return [
                 (report, messages[report.send_key])
                 for report in reports
@@ -85,7 +87,10 @@ class Deliveries:
 
     async def _bury(self, connection: AsyncConnection, news: Sequence[Report]) -> None:
         """Nothing more goes to an address that does not exist, whoever has it."""
-        dead = {self._addresses.hash("email", report.address): report.at for report in news if report.word == "bounce"}
+        bounced = [report for report in news if report.word == "bounce"]
+        dead = {self._addresses.hash("email", report.address): report.at for report in bounced if report.address}
+        if nameless := sum(not report.address for report in bounced):
+            log.warning("hard bounces came without an address: nothing more is known to be dead", count=nameless)
         for address, at in sorted(dead.items()):
             await put_dead(self._database, connection, "email", address, "hard bounce", at)
 

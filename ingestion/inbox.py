@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -19,6 +18,7 @@ from storage.inbox import InAppMessage, inbox_of, mark_read
 from storage.people import read_person, write_people
 
 from .app import WRONG_KEY, problem
+from .bodies import read_body
 from .opaque import Opaque
 from .segment import write_key
 
@@ -60,7 +60,7 @@ class Inbox:
 
     async def read(self, request: Request) -> Response:
         """Note the messages under "ids" as read; one id that is wrong harms none of the others."""
-        body = _object(await _body(request))
+        body = _object(await read_body(request, BODY_LIMIT, PATIENCE))
         if not self._lets_in(write_key(request.headers, body)):
             return problem(401, WRONG_KEY)
         user_id, ids = self._user(request), _ids(body)
@@ -109,20 +109,6 @@ def _guarded(act: Callable[[Request], Awaitable[Response]]) -> Callable[[Request
             return problem(503, "The inbox cannot be opened; try again in a moment.", {"Retry-After": "2"})
 
     return door
-
-
-async def _body(request: Request) -> bytes:
-    parts, size = [], 0
-    try:
-        async with asyncio.timeout(PATIENCE):
-            async for part in request.stream():
-                size += len(part)
-                if size > BODY_LIMIT:
-                    raise EventTooLarge(f"The body is larger than {BODY_LIMIT // 1024} kB; send fewer ids.")
-                parts.append(part)
-    except (ClientDisconnect, TimeoutError):
-        raise EventError("The body was cut short; send it again.") from None
-    return b"".join(parts)
 
 
 def _object(raw: bytes) -> dict[str, Any]:

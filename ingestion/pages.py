@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import re
@@ -15,10 +14,11 @@ from uuid import uuid4
 
 import structlog
 from liquid import Environment
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from errors import EventError, EventTooLarge
 from events import Subscribed, Unsubscribed
 from profiles.unsubscribe_links import UnsubscribeLinks
 from storage.consents import Consents, consents_of
@@ -26,6 +26,7 @@ from storage.database import UNREACHABLE, Database
 from storage.people import read_person
 
 from .accept import Acceptor
+from .bodies import read_body
 from .incoming import Incoming
 from .page_texts import PageTexts
 
@@ -43,7 +44,7 @@ Word = tuple[bool, Pair]
 
 
 class Unreadable(Exception):
-    """A body that is too large, too slow, cut short, or not what the page's form sends."""
+    """A body that is not what the page's form sends."""
 
 
 @dataclass(frozen=True)
@@ -99,13 +100,16 @@ class Pages:
             if (told := self._links.read(token)) is None:
                 return self.notice("invalid", language, 404)
             try:
-                body = await _body(request) if method == "POST" else b""
+                body = await read_body(request, LONGEST_BODY, PATIENCE) if method == "POST" else b""
+            except EventError as error:
+                return self.notice("unreadable", language, 413 if isinstance(error, EventTooLarge) else 400)
+            try:
                 async with self._database.read() as connection:
                     person = await read_person(connection, told[0])
                 language = self.texts.choose(person.language if person else None, wishes)
                 return await handler(Visit(*told, token, language, body))
-            except (Unreadable, ClientDisconnect) as error:
-                return self.notice("unreadable", language, 413 if "large" in str(error) else 400)
+            except Unreadable:
+                return self.notice("unreadable", language, 400)
             except Exception as error:
                 # Only the type is logged: texts may name people.
                 level = log.warning if isinstance(error, UNREACHABLE) else log.error
@@ -161,17 +165,3 @@ class Pages:
         for taken in await self._acceptor.accept(messages):
             if taken is not True:
                 raise RuntimeError("a word was not taken")
-
-
-async def _body(request: Request) -> bytes:
-    parts, size = [], 0
-    try:
-        async with asyncio.timeout(PATIENCE):
-            async for part in request.stream():
-                size += len(part)
-                if size > LONGEST_BODY:
-                    raise Unreadable("too large")
-                parts.append(part)
-    except TimeoutError:
-        raise Unreadable("too slow") from None
-    return b"".join(parts)

@@ -37,7 +37,11 @@ class Offer:
         return {(channel, topic) for topic, ways in self.topics.items() for channel in ways}
 
     def wanted(self, consents: Consents, pair: Pair) -> bool:
-        """Whether messages of that channel and topic may be sent."""
+        """Whether messages of that channel and topic may be sent; for every channel, whether they may on any."""
+        return any(self.allowed(consents, one) for one in _each(pair))
+
+    def allowed(self, consents: Consents, pair: Pair) -> bool:
+        """The same of exactly this pair."""
         return not consents.refuses(*pair) and (pair[1] not in self.opt_in or consents.asks_for(*pair))
 
 
@@ -56,13 +60,18 @@ def words(offer: Offer, consents: Consents, shown: set[Pair], chosen: set[Pair])
         after = after.saying(*pair, given=True)
     for pair in refused:
         after = after.saying(*pair, given=False)
-    refused += [
+    for pair in sorted(offer.pairs - chosen):
+        if pair in shown:
+            refused += [pair] if offer.wanted(after, pair) else []
+        else:
+            # What the lift would allow is refused even where the form, being older than a topic, has not shown it.
+            refused += [one for one in _each(pair) if offer.allowed(after, one) and not offer.allowed(consents, one)]
+    # Who ticks "on any channel" says so, also where one channel of it had been asked for long ago.
+    given = [
         pair
-        for pair in sorted(offer.pairs - chosen)
-        # What the lift would allow is refused even where the form, being older than a topic, has not shown it.
-        if offer.wanted(after, pair) and (pair in shown or not offer.wanted(consents, pair))
+        for pair in sorted(chosen)
+        if not offer.allowed(after, pair) and not (offer.wanted(consents, pair) and offer.wanted(after, pair))
     ]
-    given = [pair for pair in sorted(chosen) if not offer.wanted(after, pair)]
     return [(False, pair) for pair in refused] + [(True, pair) for pair in [*given, *lifted]]
 
 
@@ -151,6 +160,11 @@ def _choice(body: bytes, offer: Offer) -> Choice:
 
 def _pairs(values: Iterable[str]) -> set[Pair]:
     return {(channel, topic) for channel, _, topic in (value.partition("/") for value in values)}
+
+
+def _each(pair: Pair) -> list[Pair]:
+    """The pair and, of one that stands for every channel, each channel's."""
+    return [pair, *((channel, pair[1]) for channel in CHANNELS if pair[0] == EVERY)]
 
 
 def _covers(wide: Pair, pair: Pair) -> bool:

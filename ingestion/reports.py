@@ -54,7 +54,7 @@ def read_report(item: object, now: datetime) -> Report | None:
         by_machine=item.get("sg_machine_open") is True,
         provider_id=_message_id(item),
         link=_link(item.get("url")) if word == "click" else None,
-        address=_string(item, "email", 320) if word == "bounce" else "",
+        address=_address(item.get("email")) if word == "bounce" else "",
     )
 
 
@@ -89,6 +89,11 @@ def _message_id(item: Mapping[str, Any]) -> str | None:
     """What mail/send answered as X-Message-Id: the part before the first dot."""
     value = item.get("sg_message_id")
     return value.partition(".")[0][:200] or None if isinstance(value, str) and value.isprintable() else None
+
+
+def _address(value: object) -> str:
+    """Where the message went; empty where it cannot be read, for the rest of the report holds all the same."""
+    return value if isinstance(value, str) and len(value) <= 320 and value.isprintable() else ""
 
 
 def _link(url: object) -> str | None:

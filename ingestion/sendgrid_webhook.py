@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from errors import EventError, EventTooLarge
 from storage.database import UNREACHABLE
 
+from .bodies import read_body
 from .deliveries import Deliveries
 from .reports import Report, read_report
 from .signature import WebhookKey
@@ -58,7 +58,7 @@ async def _take(request: Request, deliveries: Deliveries, key: WebhookKey) -> Re
     signature, timestamp = request.headers.get(SIGNATURE), request.headers.get(TIMESTAMP)
     if not signature or not timestamp:
         return _problem(401, "The signature is missing: turn on Signed Event Webhook in SendGrid.")
-    body = await _body(request)
+    body = await read_body(request, BODY_LIMIT, PATIENCE)
     if not key.signed(signature, timestamp, body):
         return _problem(
             403, "The signature does not fit: compare SENDGRID_WEBHOOK_KEY with the Verification Key of SendGrid."
@@ -68,24 +68,14 @@ async def _take(request: Request, deliveries: Deliveries, key: WebhookKey) -> Re
         return _problem(400, "It was signed more than ten minutes ago, or ahead: is the clock of this machine right?")
     found = _read(body, now)
     await deliveries.take([each for each in found if isinstance(each, Report)])
-    rejected = [
+    rejected: list[dict[str, Any]] = [
         {"index": place, "error": str(each)} for place, each in enumerate(found) if isinstance(each, EventError)
     ]
+    if rejected:
+        # SendGrid looks at no answer but its status: whoever runs this has to be told. Each text begins with a field's name.
+        fields = sorted({each["error"].partition(":")[0] for each in rejected})
+        log.warning("a webhook held what could not be read", count=len(rejected), fields=fields)
     return JSONResponse({"success": True} | ({"rejected": rejected} if rejected else {}))
-
-
-async def _body(request: Request) -> bytes:
-    parts, size = [], 0
-    try:
-        async with asyncio.timeout(PATIENCE):
-            async for part in request.stream():
-                size += len(part)
-                if size > BODY_LIMIT:
-                    raise EventTooLarge(f"The body is larger than {BODY_LIMIT // 1024} kB.")
-                parts.append(part)
-    except (ClientDisconnect, TimeoutError):
-        raise EventError("The body was cut short; send it again.") from None
-    return b"".join(parts)
 
 
 def _read(body: bytes, now: datetime) -> list[Report | EventError | None]:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .consents import EVERY, put_consent
 from .database import Database
+from .doubts import BY_A_PERSON, counted_from
 from .tables import consents, deliveries, sends
 
 ACCEPTED = frozenset(
@@ -21,10 +22,24 @@ ACCEPTED = frozenset(
     }
 )  # fmt: skip
 """Words that are said only of what the provider has accepted."""
+TRIED = ACCEPTED - {"processed", "deferred"}
+"""Words that are said only of what went out to the person's own server; a drop, then, was of a second copy."""
+DROPPED = "SendGrid dropped"
 REFUSALS = {"spamreport": "spam report", "unsubscribe": "unsubscribed", "group_unsubscribe": "unsubscribed"}
 """Words by which a person asks not to get more, with the reason that is kept."""
-OPEN = ("claimed", "held", "unknown")
-"""States of a line about which the provider knows better."""
+OPEN = sends.c.status.in_(("claimed", "held", "unknown"))
+"""Lines about which the provider knows better."""
+MISTAKEN = or_(
+    OPEN,
+    and_(
+        sends.c.status == "refused",
+        or_(sends.c.resent, sends.c.reason.startswith(BY_A_PERSON), sends.c.reason.startswith(DROPPED)),
+    ),
+    and_(sends.c.status == "withheld", or_(sends.c.resent, sends.c.fence > 0)),
+)
+"""Lines that are accepted if the provider says so: also those of which a person believed otherwise, or which were withheld,
+refused or dropped on their second way. What the provider refused at once stays refused.
+"""
 
 ABOUT = select(sends.c.send_key, sends.c.user_id, sends.c.template, sends.c.topic).where(
     sends.c.send_key.in_(bindparam("keys", expanding=True))
@@ -69,17 +84,22 @@ async def attach(
     connection: AsyncConnection,
     messages: Mapping[str, Sent],
     provider_ids: Mapping[str, str] | None = None,
+    *,
+    now: datetime,
 ) -> None:
     """Let what is kept about these messages hold, also what came before their lines; the caller holds their persons' locks."""
     told: dict[str, dict[str, datetime]] = {}
+    facts: dict[str, Any]
     for row in await connection.execute(WORDS, {"keys": sorted(messages)}):
         told.setdefault(row.send_key, {})[row.event] = row.at
     for key, words in told.items():
         dropped = next((word for word in words if word.startswith("dropped")), None)
-        if dropped is not None:
-            await _settle(connection, key, "refused", (*OPEN, "accepted"), f"SendGrid {dropped}", provider_ids)
+        if dropped is not None and TRIED.isdisjoint(words):
+            facts = {"status": "refused", "reason": f"SendGrid {dropped}"}
+            await _settle(connection, key, or_(OPEN, sends.c.status == "accepted"), facts, provider_ids)
         elif not ACCEPTED.isdisjoint(words):
-            await _settle(connection, key, "accepted", OPEN, None, provider_ids)
+            facts = {"status": "accepted", "reason": None, "at": counted_from(now)}
+            await _settle(connection, key, MISTAKEN, facts, provider_ids)
         for word, at in words.items():
             if word in REFUSALS:
                 message = messages[key]
@@ -115,20 +135,11 @@ async def _last(connection: AsyncConnection, user_id: str, topic: str) -> Row[An
 async def _settle(
     connection: AsyncConnection,
     send_key: str,
-    status: str,
-    states: tuple[str, ...],
-    reason: str | None,
+    which: ColumnElement[bool],
+    facts: Mapping[str, Any],
     provider_ids: Mapping[str, str] | None,
 ) -> None:
     """By the provider's word; an attempt that still waits for its answer finds the line settled."""
     known = (provider_ids or {}).get(send_key)
-    facts = {
-        "status": status,
-        "reason": reason,
-        "until": None,
-        "provider": "sendgrid",
-        "provider_id": func.coalesce(sends.c.provider_id, known),
-    }
-    await connection.execute(
-        update(sends).where(sends.c.send_key == send_key, sends.c.status.in_(states)).values(facts)
-    )
+    settled = {"until": None, "provider": "sendgrid", "provider_id": func.coalesce(sends.c.provider_id, known), **facts}
+    await connection.execute(update(sends).where(sends.c.send_key == send_key, which).values(settled))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, case, func, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .database import Database
@@ -14,6 +14,8 @@ from .people import lock_people
 from .tables import sends
 
 Verdict = Literal["accepted", "refused"]
+BY_A_PERSON = "settled by "
+"""How the reason of a line begins that a person has settled."""
 
 
 async def doubts(connection: AsyncConnection, limit: int) -> tuple[int, list[Send]]:
@@ -39,5 +41,13 @@ async def settle_doubt(database: Database, line: Send, verdict: Verdict, reason:
         # Under the person's lock, as the attempt that may be about to send it once more.
         await lock_people(database, connection, [line.user_id], now)
         still = (sends.c.send_key == line.send_key) & (sends.c.status == "unknown")
-        result = await connection.execute(update(sends).where(still).values(status=verdict, reason=reason, until=None))
+        facts: dict[str, Any] = {"status": verdict, "reason": reason, "until": None}
+        if verdict == "accepted":
+            facts["at"] = counted_from(now)
+        result = await connection.execute(update(sends).where(still).values(facts))
     return result.rowcount == 1
+
+
+def counted_from(now: datetime) -> ColumnElement[datetime]:
+    """The `at` of a line that is found to be accepted now: caps count by it; a run that was moved ahead stays ahead."""
+    return case((sends.c.at > now, sends.c.at), else_=literal(now, sends.c.at.type))

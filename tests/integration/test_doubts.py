@@ -108,7 +108,7 @@ async def test_policy(database: Database, settings: Settings, changes: dict[str,
 
 async def test_settled(database: Database, settings: Settings) -> None:
     """A person's word settles the one message it is about, with who said it and why."""
-    lines = [in_doubt(1), in_doubt(2), in_doubt(3)]
+    begun, lines = datetime.now(UTC), [in_doubt(1), in_doubt(2), in_doubt(3)]
     await write(database, *lines)
     assert "counts as accepted" in await settle(
         settings, lines[0].send_key, "accepted", "it stands in her inbox", "grace"
@@ -120,6 +120,8 @@ async def test_settled(database: Database, settings: Settings) -> None:
     assert (first.status, first.reason) == ("accepted", "settled by grace: it stands in her inbox")
     assert (second.status, second.reason) == ("refused", "settled by grace: SendGrid has no trace")
     assert (first.until, second.until) == (None, None)
+    assert first.at > begun, "caps count it from when it was known to have gone"
+    assert second.at == NOW
     assert third == lines[2]
     assert (await doubts_of(settings, 100)).lines == [lines[2]]
 

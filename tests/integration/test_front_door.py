@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import gzip
 import json
@@ -15,6 +16,7 @@ import httpx
 import pytest
 from sqlalchemy import select
 
+from ingestion import app
 from service import Service, serving
 from stack import TemporalServer
 from storage.tables import events
@@ -166,6 +168,21 @@ async def test_413(visitor: Visitor, packed: bool) -> None:
         answer = await visitor.post("track", gzip.compress(raw) if packed else raw)
         assert answer.status_code == 413
         assert words in problem(answer)
+    assert await visitor.stored() == []
+
+
+async def test_408(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body that does not come to its end is answered with 408, and its connection is closed."""
+    monkeypatch.setattr(app, "PATIENCE", 0.1)
+    reader, writer = await asyncio.open_connection("127.0.0.1", visitor.stage.settings.port)
+    try:
+        writer.write(b"POST /v1/track HTTP/1.1\r\nHost: shop\r\nContent-Length: 100\r\n\r\n{")
+        answer = await asyncio.wait_for(reader.read(), 20)
+    finally:
+        writer.close()
+        await writer.wait_closed()
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"send it again" in answer
     assert await visitor.stored() == []
 
 

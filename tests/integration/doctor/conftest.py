@@ -1,4 +1,4 @@
-"""One whole installation for all tests of the doctor, and a world of its own for each."""
+"""One whole installation for all tests of a file about the doctor, and a world of its own for each."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from worker import sender_of, worker_of
 from workflows.catalogue import Catalogue
 
 
-@pytest_asyncio.fixture(scope="package", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def installation(
     temporal: TemporalServer, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Installation]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -45,7 +46,10 @@ async def test_any_word_is_acceptance(desk: Desk, user: str, status: str, word: 
 @pytest.mark.parametrize("status", ["refused", "withheld", "accepted"])
 async def test_what_is_settled_stays(desk: Desk, user: str, status: str) -> None:
     """A line that has its outcome keeps it, with its reason and the id that the provider answered."""
-    message = await desk.sent(user, status=status, reason="as it was", provider="sendgrid", provider_id="first")
+    handed = int(status != "withheld")
+    message = await desk.sent(
+        user, status=status, reason="as it was", provider="sendgrid", provider_id="first", fence=handed
+    )
     await desk.tells(message, "processed", "delivered", "open")
     line = await desk.line(message, user)
     assert (line.status, line.reason, line.provider_id) == (status, "as it was", "first")
@@ -64,6 +68,71 @@ async def test_dropped(desk: Desk, user: str, status: str) -> None:
     assert other.address not in await desk.door.everything()
 
 
+@pytest.mark.parametrize(
+    "word", ["delivered", "open", "click", "spamreport", "unsubscribe", "group_unsubscribe", "bounce", "blocked"]
+)
+async def test_a_copy_is_dropped(desk: Desk, user: str, word: str) -> None:
+    """What went out stays accepted where its second copy is dropped, whichever is told first.
+
+    Killed by: leaving TRIED out of `attach`, or DROPPED out of MISTAKEN.
+    """
+    first, last = await desk.sent(user, "a", resent=True), await desk.sent(user, "b", status="unknown")
+    for message, words in ((first, (word, "dropped")), (last, ("dropped", word))):
+        for each in words:
+            await desk.tells(message, each)
+        line = await desk.line(message, user)
+        assert (line.status, line.reason) == ("accepted", None)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"status": "refused", "reason": "settled by grace: SendGrid has no trace"},
+        {"status": "refused", "reason": "SendGrid answers 400: to", "resent": True},
+        {"status": "withheld", "reason": "expired", "resent": True, "fence": 0},
+        {"status": "withheld", "reason": "unsubscribed", "fence": 1},
+    ],
+    ids=["a person was wrong", "refused the second time", "withheld the second time", "withheld after a try"],
+)
+async def test_the_truth_comes_later(desk: Desk, user: str, line: dict[str, Any]) -> None:
+    """A message that may have arrived is accepted once the provider says so, whatever was believed meanwhile.
+
+    Killed by: OPEN in place of MISTAKEN in `attach`.
+    """
+    message = await desk.sent(user, **line)
+    await desk.tells(message, "delivered")
+    found = await desk.line(message, user)
+    assert (found.status, found.reason, found.provider_id) == ("accepted", None, message.message_id)
+
+
+@pytest.mark.parametrize("hours", [-30, 30])
+async def test_counted_from_acceptance(desk: Desk, user: str, hours: int) -> None:
+    """Caps count a message from when it was found to be accepted, not from when it was wanted; told again, that stays.
+
+    Killed by: leaving "at" out of what `attach` settles, or `now` without the comparison in counted_from.
+    """
+    begun = datetime.now(UTC)
+    wanted = begun + timedelta(hours=hours)
+    message = await desk.sent(user, status="unknown", at=wanted)
+    await desk.tells(message, "delivered")
+    at = (await desk.line(message, user)).at
+    assert at == wanted if hours > 0 else begun <= at <= datetime.now(UTC)
+    await desk.tells(message, "open")
+    assert (await desk.line(message, user)).at == at
+
+
+async def test_a_bounce_without_address(desk: Desk, user: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A bounce that does not say of which address settles its message all the same, and that is logged."""
+    message = await desk.sent(user, status="unknown")
+    bounce = report(message, "bounce")
+    del bounce["email"]
+    assert (await desk.post([bounce])).json() == {"success": True}
+    assert (await desk.line(message, user)).status == "accepted"
+    assert await desk.dead() == {}
+    assert "hard bounces came without an address" in capsys.readouterr().out
+    assert len(await desk.door.stored("Email Bounced")) == 1
+
+
 async def test_before_the_line(desk: Desk, user: str) -> None:
     """B10: what is told of a message before its line is there is kept, and holds as soon as it is.
 
@@ -75,7 +144,7 @@ async def test_before_the_line(desk: Desk, user: str) -> None:
     message = await desk.sent(user, send_key=early.send_key)
     assert (await desk.line(early, user)).status == "claimed"
     async with desk.door.database.write() as connection:
-        await attach(desk.door.database, connection, await sent(connection, [early.send_key]))
+        await attach(desk.door.database, connection, await sent(connection, [early.send_key]), now=datetime.now(UTC))
     assert (await desk.line(early, user)).status == "accepted"
     assert await desk.consents(user) == [("email", "carts", False, "unsubscribed")]
     assert message.address == early.address
@@ -160,10 +229,18 @@ async def test_no_sign_of_life(desk: Desk, user: str) -> None:
     """Neither an open nor a click says that the person is on the site, or where they are."""
     message = await desk.sent(user)
     async with desk.door.database.read() as connection:
-        before = (await connection.exec_driver_sql(f"SELECT * FROM people WHERE user_id = '{user}'")).all()
+        before = (
+            await connection.exec_driver_sql(
+                f"SELECT last_seen_at, seen_zone, zone, country FROM people WHERE user_id = '{user}'"
+            )
+        ).all()
     await desk.tells(message, "open", "click")
     async with desk.door.database.read() as connection:
-        after = (await connection.exec_driver_sql(f"SELECT * FROM people WHERE user_id = '{user}'")).all()
+        after = (
+            await connection.exec_driver_sql(
+                f"SELECT last_seen_at, seen_zone, zone, country FROM people WHERE user_id = '{user}'"
+            )
+        ).all()
     assert before == after
     assert before != []
 

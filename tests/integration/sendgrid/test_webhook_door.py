@@ -102,7 +102,6 @@ BAD: list[Any] = [
     {"event": "open", "send_key": {"a": 1}, "sg_event_id": "e", "timestamp": 1},
     {"event": "x" * 31, "send_key": "k", "sg_event_id": "e", "timestamp": 1},
     {"event": ["open"], "send_key": "k", "sg_event_id": "e", "timestamp": 1},
-    {"event": "bounce", "type": "bounce", "send_key": "k", "sg_event_id": "e", "timestamp": 1},
 ]  # fmt: skip
 STRANGE: list[Any] = [
     {"event": "never heard of", "send_key": "k", "sg_event_id": "s1", "timestamp": 1},
@@ -110,6 +109,7 @@ STRANGE: list[Any] = [
     {"event": "click", "url": 1, "send_key": "k", "sg_event_id": "s3", "timestamp": 99_999_999_999},
     {"event": "dropped", "reason": [], "send_key": "k", "sg_event_id": "s4", "timestamp": 0},
     {"event": "delivered", "sg_message_id": 5, "send_key": "k", "sg_event_id": "s5", "timestamp": -1},
+    {"event": "bounce", "type": "bounce", "send_key": "k", "sg_event_id": "s6", "timestamp": 1},
 ]
 
 
@@ -123,6 +123,19 @@ async def test_one_bad_element(desk: Desk) -> None:
     assert [each["index"] for each in answer.json()["rejected"]] == [0, *range(2, len(BAD) + 1)]
     assert {row.event for row in await desk.deliveries(message)} == {"delivered", "click"}
     assert (await desk.line(message, user)).status == "accepted"
+
+
+async def test_what_was_rejected_is_logged(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    """Elements that cannot be read are logged in one line: how many, which fields, and nothing of what they held."""
+    message = await desk.sent(somebody())
+    bad = [report(message, "open") | change for change in ({"sg_event_id": ""}, {"timestamp": message.address})]
+    assert len((await desk.post([*bad, 1, report(message, "delivered")])).json()["rejected"]) == 3
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "could not be read" in line]
+    for told in ("count=3", "not a JSON object", "sg_event_id", "timestamp"):
+        assert told in line
+    assert message.address not in line
+    await desk.tells(message, "click")
+    assert "could not be read" not in capsys.readouterr().out
 
 
 async def test_forged_and_repeated(desk: Desk) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -64,6 +66,41 @@ def test_one_topic_after_nothing_at_all() -> None:
     assert consents.refuses("push", "a_later_topic")
     assert consents.refuses("webhook", "a_later_topic")
     assert not consents.asks_for("email", "a_later_topic"), "what is opt-in has to be asked for by its name"
+
+
+def test_a_consent_of_old_behind_a_wide_refusal() -> None:
+    """What had been asked for before a wide refusal does not come back with another topic: all of it, tried out.
+
+    Killed by: `offer.allowed` in place of `offer.wanted` for the pairs that were not chosen.
+    """
+    small = Offer({"a": ("email",)}, frozenset({"d"}))
+    told = [("email", "a"), ("email", "d"), ("push", "d"), ("email", EVERY), (EVERY, "d"), NOTHING]
+    channels = [(channel, "d") for channel in (*CHANNELS, EVERY)]
+    tried = 0
+    for state in itertools.product((None, True, False), repeat=len(told)):
+        before = Consents(
+            *(frozenset(itertools.compress(told, (word is it for word in state))) for it in (True, False))
+        )
+        for ticks in itertools.product((False, True), repeat=2):
+            chosen = set(itertools.compress([("email", "a"), (EVERY, "d")], ticks))
+            for shown in (chosen | {("email", "a")}, small.pairs):
+                after = before
+                for given_, pair in words(small, before, shown, chosen):
+                    after = after.saying(*pair, given=given_)
+                    if not ticks[1]:
+                        for one in channels:
+                            assert small.allowed(before, one) or not small.allowed(after, one), (before, shown, one)
+                assert {pair for pair in shown if small.wanted(after, pair)} == chosen
+                assert words(small, after, shown, chosen) == []
+                tried += 1
+    assert tried == 3 ** len(told) * 8
+
+
+def test_asked_for_on_one_channel() -> None:
+    """A topic that is offered on any channel and was asked for on one is shown as wanted: saving the page keeps it so."""
+    consents = Consents().saying("email", "sms_deals", given=True)
+    assert (EVERY, "sms_deals") in wanted(consents)
+    assert words(OFFER, consents, set(ALL), wanted(consents)) == []
 
 
 def test_nothing_changed() -> None:
