@@ -109,17 +109,24 @@ def check_endpoints(catalogue: Catalogue, endpoints: Mapping[str, Endpoint]) -> 
 
 
 @asynccontextmanager
-async def worker_of(client: Client, settings: Settings, sender: Sender) -> AsyncIterator[None]:
-    """A worker for every journey, and beside it one for the queue of each channel; they stop at the end."""
+async def worker_of(
+    client: Client, settings: Settings, sender: Sender, *, draining: bool = True
+) -> AsyncIterator[None]:
+    """A worker for every journey, and beside it one for the queue of each channel; they stop at the end.
+
+    Without a rate nothing comes to such a queue but what was put there while there was one. That must not lie there for
+    ever; `draining=False` leaves it, for who knows that there never was a rate.
+    """
     async with AsyncExitStack() as stack:
         for channel in get_args(Channel):
             rate = settings.channel_rates.get(channel)
+            if rate is None and not draining:
+                continue
             limited = Worker(
                 client,
                 task_queue=queue_name(settings.task_queue, channel),
                 activities=[sender.send],
                 max_concurrent_activities=50,
-                # Without a rate nothing comes here but what was queued while there was one, and must not lie for ever.
                 max_concurrent_activity_task_polls=5 if rate else 1,
                 # The server's own limit: one for the queue, however many workers ask.
                 max_task_queue_activities_per_second=rate,

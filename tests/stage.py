@@ -170,6 +170,7 @@ async def staged(
     *,
     providers: dict[Channel, Provider] | None = None,
     relaying: bool = True,
+    draining: bool = False,
     **changes: Any,
 ) -> AsyncIterator[Stage]:
     """The system set up against one database and one server; `changes` are settings."""
@@ -184,7 +185,7 @@ async def staged(
         client = await connect(settings, embedded=address)
         stage = Stage(settings, database, client, catalogue)
         await stack.enter_async_context(
-            worker_of(client, settings, sender_of(settings, database, catalogue, providers or {}))
+            worker_of(client, settings, sender_of(settings, database, catalogue, providers or {}), draining=draining)
         )
         if relaying:
             await stack.enter_async_context(stage.relay)

@@ -32,9 +32,12 @@ async def mailing(temporal: TemporalServer, tmp_path: Path, double: SendGridDoub
 
     @asynccontextmanager
     async def mailing(rates: str) -> AsyncIterator[Stage]:
+        """With no rates any more, whatever was queued before is to go."""
         channel = sendgrid_at(double.url)
         url = f"sqlite:///{tmp_path / 'journeyman.db'}"
-        async with staged(url, temporal.address, tmp_path, providers={"email": channel}, rates=rates) as stage:
+        async with staged(
+            url, temporal.address, tmp_path, providers={"email": channel}, rates=rates, draining=not rates
+        ) as stage:
             yield stage
         await channel.close()
 
@@ -73,6 +76,20 @@ async def test_the_rate_is_changed(
         )
         async with asyncio.timeout(25):
             await double.arrived(30)
+
+
+async def test_the_rate_is_taken_away(mailing: Mailing, double: SendGridDouble, user: str) -> None:
+    """E3: what waits in the queue of a channel that has no rate any more still goes, each message once.
+
+    Killed by: leaving out the workers of channels without a rate in worker_of.
+    """
+    async with mailing("email=1") as stage:
+        await flyers(stage, [f"{user}-{number}" for number in range(12)])
+    assert len(double.calls) < 12
+    async with mailing(""):
+        async with asyncio.timeout(40):
+            await double.arrived(12)
+    assert set(double.accepted.values()) == {1}
 
 
 async def test_the_urgent_go_first(mailing: Mailing, double: SendGridDouble, user: str) -> None:
