@@ -148,6 +148,10 @@ class Sender:
                 return answer_of(settled)
             raise again(str(error), after) from None
         except Refused as error:
+            if line.resent:
+                # It is refused now, but the first time it may have arrived.
+                reason = f"in doubt, and refused the second time: {error}"
+                return answer_of(await self._settle(claim, "unknown", reason=reason, provider=provider.name))
             if isinstance(error, AddressGone) and draft.request.channel == "push" and draft.address is not None:
                 await self._forget(claim, draft.address, str(error), provider.name)
             else:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from activities.channels.envelope import Envelope
 from activities.policy import QuietHours
-from errors import InDoubt, ProviderError, TryLater
+from errors import InDoubt, ProviderError, Refused, TryLater
 from storage.consents import consent
 from storage.ledger import put_send, settle
 from tests.sending import Desk, desk
@@ -106,6 +106,22 @@ async def test_a_doubt_stays_one(database_url: str, tmp_path: Path, user: str, s
         assert (await at.ask(user, MORNING, step="s")).status == "unknown"
         (line,) = await at.lines(user)
         assert (line.status, line.resent) == ("unknown", True)
+
+
+async def test_refused_the_second_time(database_url: str, tmp_path: Path, user: str) -> None:
+    """B3: a message in doubt that is refused on its second way stays in doubt, and goes by no other channel.
+
+    Killed by: settling it as refused in Sender._hand_over.
+    """
+    push, mail = Drawn(), Drawn()
+    async with desk(database_url, tmp_path, providers={"push": push, "email": mail}) as at:
+        await at.person(user, tokens=[{"kind": "token", "value": "t"}])
+        push.answers = [InDoubt("lost"), Refused("too long")]
+        assert (await at.ask(user, EVENING, step="s", channels=("push", "email"))).status == "unknown"
+        await silent(at, user)
+        answer = await at.ask(user, EVENING, step="s", channels=("push", "email"))
+        assert (answer.status, answer.until) == ("unknown", None)
+        assert (len(push.calls), len(mail.calls)) == (2, 0)
 
 
 async def test_a_database_away_for_a_moment(
