@@ -171,14 +171,15 @@ def _wrong(
     messages: list[Message], arrived: Mapping[str, datetime], ledger: Mapping[str, str], over: datetime, speed: float
 ) -> list[str]:
     """What was sent late, and what was not sent though the provider came back in time for it."""
-    margin = timedelta(seconds=5 * speed)  # what a retry and a call may take, on the machine's clock
+    # When all that had waited was through: who expired before that had no claim to be among the first.
+    through = max((arrived.get(key_of(each.request), over) for each in messages if each.wanted < over), default=over)
     late, lost, kept = 0, dict.fromkeys(KINDS, 0), 0
     for message in messages:
         key = key_of(message.request)
         expires = message.wanted + EXPIRY if message.kind == "expiring" else None
         if (at := arrived.get(key)) is not None:
             late += expires is not None and at > expires + timedelta(seconds=speed)
-        elif expires is not None and expires < over + margin:
+        elif expires is not None and expires < through:
             kept += ledger.get(key) != "withheld" and expires < over
         else:
             lost[message.kind] += 1
