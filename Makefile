@@ -19,9 +19,9 @@ demo: $(VENV)/.installed ## see whole journeys, from event to message, in the re
 run: $(VENV)/.installed ## run everything on this machine until Ctrl-C
 	@$(call QUIET_AT_CTRL_C,$(BIN)/python starter.py run)
 
-# All tests of a file go to one process, so that it shares the servers and workers it started.
+# All tests of a file go to one process, so that it shares the servers and workers it started. Three, because tests mostly wait.
 test: $(VENV)/.installed-dev ## run all tests, on real servers that they start themselves
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 check: $(VENV)/.installed-dev ## judge style, types, and which way imports point
 	$(BIN)/ruff check .
