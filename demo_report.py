@@ -118,7 +118,9 @@ def _reasons(piles: Sequence[Pile]) -> dict[str, int]:
     reasons: Counter[str] = Counter()
     for pile in piles:
         if pile.status == "withheld":
-            reasons[pile.reason] += pile.count
+            # A goal is named with its event's id; counted is by its kind.
+            goal = pile.reason.startswith("ended by")
+            reasons[pile.reason.partition(" (")[0] if goal else pile.reason] += pile.count
     return dict(reasons.most_common())
 
 
