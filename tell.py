@@ -28,6 +28,7 @@ from storage.ledger import Send, sends_of_person
 from storage.people import read_person
 from storage.runs import Entry, Place, entries_of_person
 from workflows.clock import shown, zone_of
+from workflows.pausing import PAUSED
 
 NOW = "**Now:** "
 
@@ -99,7 +100,8 @@ async def _now(client: Client, place: Place, entry: Entry, zone: ZoneInfo) -> st
                 waits = f"waits for the quiet to be over, until {shown(description.execution_time, zone)}"
             else:
                 waits = "open"
-            return await _awaited(handle) or waits
+            paused = await description.memo_value(PAUSED, "")
+            return await _awaited(handle) or "; ".join(filter(None, (paused, waits)))
         if description.status is WorkflowExecutionStatus.COMPLETED:
             result = await handle.result()
             return str(result.get("outcome", "ended"))

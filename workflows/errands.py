@@ -159,7 +159,7 @@ class Errands:
             raise Ended(answer.reason)
         if not self.begun:
             self.begun = True
-            quiet = self._journey.quiet
+            quiet = None if self.skips_quiet else self._journey.quiet
             self._story.tell(f"began, after {spoken(quiet)} of quiet" if quiet else "began")
         return answer
 

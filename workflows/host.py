@@ -21,7 +21,7 @@ with workflow.unsafe.imports_passed_through():
     from .input import Carried, JourneyInput
     from .journal import Journal
     from .library import journey_module
-    from .pausing import Pausing
+    from .pausing import PAUSED, Pausing
     from .story import Story
     from .traveller import Traveller
     from .waiting import ContinueLater
@@ -192,7 +192,15 @@ class Host:
             paused=self._pausing.words,
         )
         given = self._input.model_copy(update={"event": event, "carried": kept}).written()
-        return workflow.continue_as_new(args=[given], backoff_start_interval=delay or None)
+        return workflow.continue_as_new(args=[given], backoff_start_interval=delay or None, memo=self._memo())
+
+    def _memo(self) -> dict[str, Any] | None:
+        """What is known of a run that cannot be asked, as one that is delayed cannot; None where nothing has changed."""
+        known = workflow.memo()
+        told = {name: value for name, value in known.items() if name != PAUSED}
+        if self._pausing.words:
+            told[PAUSED] = self._pausing.words
+        return told if told != known else None
 
 
 def _in_words(reason: str) -> str:

@@ -15,6 +15,8 @@ from .story import Story
 from .waiting import FOREVER, Waiting, at
 
 WITHHELD = "paused when it was due"
+PAUSED = "paused"
+"""The memo that tells of the pause where the run itself cannot be asked."""
 HOUR = timedelta(hours=1)
 """How long after the resume `spread` sends at the latest."""
 

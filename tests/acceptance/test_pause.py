@@ -9,6 +9,7 @@ import pytest
 
 from storage.ledger import kept
 from tests.acceptance.details import awaited, details
+from tests.acceptance.support import story
 from tests.stage import Stage, kinds
 from workflows import waiting
 
@@ -177,7 +178,9 @@ async def test_parked_as_it_continues(stage: Stage, user: str, monkeypatch: pyte
 async def test_in_the_quiet_phase(stage: Stage, user: str) -> None:
     """A run that is paused in its quiet phase sleeps on through it, holds its message, and sends once it is resumed.
 
-    Killed by: not asking whether the quiet is over before holding back in Sending.outcome, or not carrying the pause.
+    The story tells of the pause also while the run cannot be asked.
+    Killed by: not asking whether the quiet is over before holding back in Sending.outcome, not carrying the pause, or
+    leaving the memo as it was in Host._go_on.
     """
     await stage.knows(user)
     first = stage.event(user, "Cart Updated", cart_id="c", value="30", currency="EUR")
@@ -185,6 +188,7 @@ async def test_in_the_quiet_phase(stage: Stage, user: str) -> None:
     before = await stage.run_id("cart_abandonment", user, "c")
     await stage.handle("cart_abandonment", user, "c").execute_update("pause", args=["complained", "kim"])
     before = await stage.asleep_again("cart_abandonment", user, "c", after=before)
+    assert "now: paused by kim: complained; waits for the quiet to be over, until " in await story(stage, user)
     later = first.occurred_at + timedelta(minutes=20)
     await stage.happens(stage.event(user, "Cart Updated", cart_id="c", value="75", currency="EUR", at=later))
     await stage.wake("cart_abandonment", user, "c")
@@ -209,6 +213,7 @@ async def test_resumed_in_the_quiet_phase(stage: Stage, user: str) -> None:
         await run.execute_update(update, "a test")
         before = await stage.asleep_again("cart_abandonment", user, "c", after=before)
     assert await stage.sends(user) == []
+    assert "now: waits for the quiet to be over, until " in await story(stage, user)
     await stage.wake("cart_abandonment", user, "c")
     assert kinds(await stage.sent(user)) == ["email cart/still_here"]
 

@@ -6,6 +6,7 @@ import pytest
 from temporalio.client import WorkflowUpdateFailedError
 
 from storage.ledger import kept
+from tests.acceptance.details import details
 from tests.stage import Stage, kinds
 
 
@@ -26,7 +27,10 @@ async def test_by_accident(stage: Stage, user: str) -> None:
 
 
 async def test_by_support(stage: Stage, user: str) -> None:
-    """`skip` in the quiet phase lets the journey begin at once, with what the cart holds by now."""
+    """`skip` in the quiet phase lets the journey begin at once, with what the cart holds by now, and tells of no quiet.
+
+    Killed by: not asking for `skips_quiet` in Errands._judged.
+    """
     await stage.knows(user)
     for value in ("30", "75"):
         await stage.happens(stage.event(user, "Cart Updated", cart_id="c", value=value, currency="EUR"))
@@ -36,3 +40,5 @@ async def test_by_support(stage: Stage, user: str) -> None:
     async with stage.database.read() as connection:
         (message,) = await kept(connection, user_id=user)
     assert "€75.00" in message.rendered["text"]
+    told = (await details(stage, "cart_abandonment", user, "c")).splitlines()
+    assert [line for line in told if "began" in line] == [line for line in told if line.endswith(": began")] != []
