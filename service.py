@@ -81,7 +81,7 @@ async def serving(service: Service) -> AsyncIterator[None]:
         *unsubscribe_routes(pages),
         *preference_routes(pages, offer_of(settings)),
         sendgrid_webhook(deliveries, settings.webhook_key),
-        *inbox_routes(service.database, Opaque(settings.secret_key()), door.lets_in),
+        *inbox_routes(service.database, Opaque(settings.secret_key()), door.keys.lets_in),
     )
     config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=5)
     with listening(settings.host, settings.port) as listener:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
 import json
 import uuid
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +16,6 @@ from .incoming import Incoming, checked
 from .tags import translated
 
 EVENT_LIMIT = 32 * 1024
-BATCH_LIMIT = 500 * 1024
 RESERVED = frozenset({Identified.event_name, ZoneChanged.event_name, DateChanged.event_name})
 
 
@@ -31,38 +27,6 @@ class Call:
     received_at: datetime
     peer: str | None
     headers: Mapping[str, str]
-
-
-def parse_body(raw: bytes) -> dict[str, Any]:
-    """The JSON object in a body, gzipped or not; EventError says what is wrong with it.
-
-    The content type is not looked at: browsers post JSON as text/plain, and some clients label gzip as a form.
-    """
-    if raw[:2] == b"\x1f\x8b":
-        raw = _gunzip(raw)
-    if len(raw) > BATCH_LIMIT:
-        raise EventTooLarge(f"The body is larger than {BATCH_LIMIT // 1024} kB; send smaller batches.")
-    try:
-        body = json.loads(raw, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise EventError("The body is not JSON; send one JSON object in UTF-8.") from error
-    if not isinstance(body, dict):
-        raise EventError('The body is not a JSON object; send the message itself, or {"batch": [...]}.')
-    return body
-
-
-def write_key(headers: Mapping[str, str], body: Mapping[str, Any] | None = None) -> str | None:
-    """The key a client presents: by Basic (as user name), by Bearer, or as `writeKey` in the body."""
-    scheme, _, value = headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "basic":
-        try:
-            return base64.b64decode(value, validate=True).decode().partition(":")[0]
-        except ValueError:
-            return None
-    if scheme.lower() == "bearer":
-        return value.strip()
-    key = (body or {}).get("writeKey")
-    return key if isinstance(key, str) else None
 
 
 def messages(body: Mapping[str, Any], call: Call) -> list[Incoming | EventError]:
@@ -189,18 +153,3 @@ def _object(item: Mapping[str, Any], name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise EventError(f"{name}: expected a JSON object.")
     return value
-
-
-def _gunzip(raw: bytes) -> bytes:
-    stream = zlib.decompressobj(wbits=31)
-    try:
-        plain = stream.decompress(raw, BATCH_LIMIT + 1)
-    except (zlib.error, gzip.BadGzipFile) as error:
-        raise EventError("The body begins like gzip but cannot be unpacked.") from error
-    if not stream.eof and len(plain) <= BATCH_LIMIT:
-        raise EventError("The gzipped body is cut short; send it again.")
-    return plain
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(name)

@@ -73,7 +73,7 @@ async def opened_shop(database: str | Database) -> AsyncIterator[Shop]:
     """Over the database of that URL, or over this one; closed at the end."""
     async with opened_door(database) as door:
         front = FrontDoor(door.acceptor, door.database, frozenset({"wk"}))
-        app = front.app(*inbox_routes(door.database, Opaque("test secret"), front.lets_in))
+        app = front.app(*inbox_routes(door.database, Opaque("test secret"), front.keys.lets_in))
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(app),
             base_url="http://shop.example.com",

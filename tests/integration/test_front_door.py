@@ -16,7 +16,7 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from ingestion import app
+from ingestion import intake
 from service import Service, serving
 from stack import TemporalServer
 from storage.tables import events
@@ -173,7 +173,7 @@ async def test_413(visitor: Visitor, packed: bool) -> None:
 
 async def test_408(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
     """A body that does not come to its end is answered with 408, and its connection is closed."""
-    monkeypatch.setattr(app, "PATIENCE", 0.1)
+    monkeypatch.setattr(intake, "PATIENCE", 0.1)
     reader, writer = await asyncio.open_connection("127.0.0.1", visitor.stage.settings.port)
     try:
         writer.write(b"POST /v1/track HTTP/1.1\r\nHost: shop\r\nContent-Length: 100\r\n\r\n{")

@@ -9,7 +9,8 @@ import json
 import pytest
 
 from errors import EventError, EventTooLarge
-from ingestion.segment import BATCH_LIMIT, parse_body, write_key
+from ingestion.bodies import BATCH_LIMIT, parse_body
+from ingestion.keys import write_key
 
 MESSAGE = {"userId": "u-1", "event": "Order Completed"}
 
