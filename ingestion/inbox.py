@@ -17,10 +17,10 @@ from storage.database import UNREACHABLE, Database
 from storage.inbox import InAppMessage, inbox_of, mark_read
 from storage.people import read_person, write_people
 
-from .app import WRONG_KEY, problem
+from .answers import problem
 from .bodies import read_body
+from .keys import WRONG_KEY, write_key
 from .opaque import Opaque
-from .segment import write_key
 
 MOST = 100
 """Messages that are given, and ids that are taken, at once."""

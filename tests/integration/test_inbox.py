@@ -242,7 +242,7 @@ async def test_503(url: str, shop: Shop) -> None:
     """While the database cannot be reached both doors say so, and when to come back."""
     away = Database(url)
     front = FrontDoor(shop.door.acceptor, away, frozenset({"wk"}))
-    transport = httpx.ASGITransport(front.app(*inbox_routes(away, Opaque("x"), front.lets_in)))
+    transport = httpx.ASGITransport(front.app(*inbox_routes(away, Opaque("x"), front.keys.lets_in)))
     async with httpx.AsyncClient(transport=transport, base_url="http://shop.example.com", auth=("wk", "")) as http:
         for answer in (await http.get("/v1/inbox/u"), await http.post("/v1/inbox/u/read", json={"ids": ["x"]})):
             assert answer.status_code == 503
