@@ -113,7 +113,10 @@ async def test_a_transaction_that_dies(door: Door) -> None:
 
 
 async def test_one_that_cannot_be_stored(door: Door) -> None:
-    """B5: an event that no database takes is refused alone; those that shared its transaction are stored."""
+    """B5: an event that no database takes is refused alone; those that shared its transaction are stored.
+
+    Killed by: giving the error of the group to each of them in Acceptor._take.
+    """
     good = [said("u", "Signed Up"), said("u", "File Downloaded")]
     bad = said("u", "Anything", ratio=object())
     answers = await asyncio.gather(door.take(good[0]), door.take(bad), door.take(good[1]), return_exceptions=True)

@@ -98,7 +98,10 @@ async def test_every_call(visitor: Visitor, path: str) -> None:
 
 @pytest.mark.parametrize("path", ["batch", "b", "import"])
 async def test_a_batch_with_bad_messages(visitor: Visitor, path: str) -> None:
-    """B5: of a batch the good messages are stored, and the bad ones named with what is wrong."""
+    """B5: of a batch the good messages are stored, and the bad ones named with what is wrong.
+
+    Killed by: letting the error of one message out of segment._read.
+    """
     bad = message(2, event="")
     answer = await visitor.post(path, {"batch": [message(1), bad, message(3), "x"]})
     assert answer.status_code == 200

@@ -73,7 +73,10 @@ def test_a_batch_keeps_its_order() -> None:
 
 
 def test_one_bad_message_harms_no_other() -> None:
-    """B5: a message that cannot be read is refused alone."""
+    """B5: a message that cannot be read is refused alone.
+
+    Killed by: letting its error out of segment._read.
+    """
     good = {"type": "track", "event": "Signed Up", "userId": "u"}
     bad: list[Any] = [
         None,
