@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import get_args
 
 import uvicorn
+from starlette.applications import Starlette
 from temporalio.client import Client
 
 from activities.rendering import Templates
@@ -56,33 +57,30 @@ async def receiving(
 ) -> AsyncIterator[Service]:
     """Accept and relay, without the door. PartDied ends the block when one of the two dies."""
     relay = Relay(database, client, catalogue, task_queue=settings.task_queue)
-    acceptor = Acceptor(
+    acceptor = acceptor_of(settings, database, catalogue, relay.wake)
+    async with relay, acceptor, living(relay.life, acceptor.life):
+        yield Service(settings, database, client, catalogue, acceptor, relay)
+
+
+def acceptor_of(
+    settings: Settings, database: Database, catalogue: Catalogue, committed: Callable[[Iterable[str]], None]
+) -> Acceptor:
+    """What accepts events into this database, and says whose it has committed."""
+    return Acceptor(
         database,
         relevant=catalogue.relevant,
         places=Places(settings.geoip_path, read_stores(settings.stores), settings.default_zone),
         opaque=Opaque(settings.secret_key()),
         dates=settings.dates(),
-        committed=relay.wake,
+        committed=committed,
     )
-    async with relay, acceptor, living(relay.life, acceptor.life):
-        yield Service(settings, database, client, catalogue, acceptor, relay)
 
 
 @asynccontextmanager
 async def serving(service: Service) -> AsyncIterator[None]:
     """The front door over HTTP, on the port of the settings. PartDied if it cannot be started, or dies."""
     settings = service.settings
-    door = FrontDoor(service.acceptor, service.database, settings.keys(), [service.relay.life, service.acceptor.life])
-    links = UnsubscribeLinks(settings.secret_key(), settings.front_door)
-    pages = Pages(service.database, service.acceptor, links, shop=settings.shop_name)
-    addresses = Addresses(settings.secret_key())
-    deliveries = Deliveries(service.database, service.acceptor, addresses, front_door=settings.front_door)
-    app = door.app(
-        *unsubscribe_routes(pages),
-        *preference_routes(pages, offer_of(settings)),
-        sendgrid_webhook(deliveries, settings.webhook_key),
-        *inbox_routes(service.database, Opaque(settings.secret_key()), door.keys.lets_in),
-    )
+    app = app_of(settings, service.database, service.acceptor, [service.relay.life, service.acceptor.life])
     config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=5)
     with listening(settings.host, settings.port) as listener:
         server, life = _Server(config), Life("front door")
@@ -94,6 +92,22 @@ async def serving(service: Service) -> AsyncIterator[None]:
         finally:
             server.should_exit = True
             await life.end(cancel=False)
+
+
+def app_of(settings: Settings, database: Database, acceptor: Acceptor, lives: Iterable[Life]) -> Starlette:
+    """The front door as an ASGI application, for any server; `lives` are the parts that its `/health` answers for."""
+    door = FrontDoor(acceptor, database, settings.keys(), lives)
+    pages = Pages(
+        database, acceptor, UnsubscribeLinks(settings.secret_key(), settings.front_door), shop=settings.shop_name
+    )
+    addresses = Addresses(settings.secret_key())
+    deliveries = Deliveries(database, acceptor, addresses, front_door=settings.front_door)
+    return door.app(
+        *unsubscribe_routes(pages),
+        *preference_routes(pages, offer_of(settings)),
+        sendgrid_webhook(deliveries, settings.webhook_key),
+        *inbox_routes(database, Opaque(settings.secret_key()), door.keys.lets_in),
+    )
 
 
 def offer_of(settings: Settings) -> Offer:
