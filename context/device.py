@@ -30,6 +30,9 @@ TYPES: dict[str, Kind] = {
 }
 
 
+HEADERS = ("user-agent", "sec-ch-ua-mobile", "sec-ch-ua-platform")
+
+
 @dataclass(frozen=True)
 class Described:
     """What one source says; None where it says nothing."""
@@ -46,7 +49,7 @@ def device_of(context: Mapping[str, Any], headers: Mapping[str, str]) -> Device:
 
     `context` is Segment's, as the client sent it; `headers` are those of the request that carried the event.
     """
-    sent = {text(name).lower(): text(value) for name, value in headers.items()}
+    sent = {low: text(value) for name, value in headers.items() if (low := name.lower()) in HEADERS}
     told_agent = text(field(context, "userAgent"))
     agent, carrier = read_user_agent(told_agent), read_user_agent(sent.get("user-agent", ""))
     by_backend = carrier is not None and carrier.platform == "server"
@@ -87,7 +90,9 @@ def _event(context: Mapping[str, Any]) -> Described:
 def _told_hints(context: Mapping[str, Any]) -> Described:
     data = group(context, "userAgentData")
     mobile = data.get("mobile")
-    return _hints(mobile if isinstance(mobile, bool) else None, text(data.get("platform")))
+    hints = _hints(mobile if isinstance(mobile, bool) else None, text(data.get("platform")))
+    # A tablet that asks for pages as a desktop does says so here alone.
+    return Described("tablet", hints.os) if data.get("formFactors") == ["Tablet"] else hints
 
 
 def _carried_hints(sent: Mapping[str, str]) -> Described:

@@ -12,18 +12,20 @@ LONGEST = 1000
 def group(context: object, name: str) -> Mapping[str, Any]:
     """The object of that name; empty where there is none."""
     inner = field(context, name)
-    return inner if isinstance(inner, Mapping) else {}
+    return inner if isinstance(inner, (dict, Mapping)) else {}
 
 
 def field(context: object, name: str) -> object:
     """The value of that name, whatever it is; None where there is none."""
-    return context.get(name) if isinstance(context, Mapping) else None
+    return context.get(name) if isinstance(context, (dict, Mapping)) else None
 
 
 def text(value: object) -> str:
     """The text without surrounding blanks, at most 1000 characters of it; empty for anything else."""
     if not isinstance(value, str):
         return ""
+    if value.isascii():
+        return value[:LONGEST].strip()
     # JSON can carry half of a surrogate pair, which no library written in C or Rust accepts.
     return value[:LONGEST].encode("utf-8", "replace").decode("utf-8").strip()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Literal
 
 from context.fields import field, group, text
@@ -47,6 +48,7 @@ def library_of(context: object) -> Platform | None:
     return library_platform(text(field(group(context, "library"), "name")))
 
 
+@lru_cache(maxsize=256)
 def library_platform(name: str) -> Platform | None:
     """Where a library of that name runs, such as `analytics-python` on a server; None for a name that does not tell."""
     words = set(re.split(r"[^a-z0-9]+", name.lower()))

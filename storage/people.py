@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -29,7 +28,7 @@ async def lock_people(
     wanted = set(user_ids)
     rows = await database.lock(connection, wanted)
     if missing := sorted(wanted - rows.keys()):
-        fresh = [asdict(Person(user_id, now)) for user_id in missing]
+        fresh = [vars(Person(user_id, now)) for user_id in missing]
         await connection.execute(database.insert(people).on_conflict_do_nothing(), fresh)
         rows |= await database.lock(connection, missing)
     return {user_id: _person(row) for user_id, row in rows.items()}
@@ -43,7 +42,8 @@ async def read_person(connection: AsyncConnection, user_id: str) -> Person | Non
 
 async def write_people(database: Database, connection: AsyncConnection, changed: Iterable[Person]) -> None:
     """Write persons whose lock is held."""
-    if rows := [asdict(person) for person in changed]:
+    # Not asdict: it copies every trait, and costs as much as the statement.
+    if rows := [{**vars(person)} for person in changed]:
         await upsert(database, connection, people, rows)
 
 
@@ -75,7 +75,7 @@ async def write_carts(database: Database, connection: AsyncConnection, changed: 
     """Write carts of persons whose lock is held."""
     rows = [
         {
-            **asdict(cart),
+            **vars(cart),
             "user_id": user_id,
             "products": [line.model_dump(mode="json", exclude_defaults=True) for line in cart.products],
         }

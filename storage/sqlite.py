@@ -12,6 +12,8 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.pool import QueuePool
 
+from .json_text import written
+
 BUSY_MS = 15_000
 READERS = 4
 
@@ -119,6 +121,7 @@ def _engine(url: Any, synchronous: str, connections: int) -> Engine:
         poolclass=QueuePool,
         pool_size=connections,
         max_overflow=0,
+        json_serializer=written,
         hide_parameters=True,  # an error's text must not hold what a message says
         connect_args={"check_same_thread": False},
     )

@@ -35,7 +35,7 @@ Job = WorkflowActivationJob
 UNSANDBOXED = UnsandboxedWorkflowRunner()
 
 # A workflow runs an event loop of its own, which must not lie inside that of the test.
-_thread = ThreadPoolExecutor(1, "workflow")
+THREAD = ThreadPoolExecutor(1, "workflow")
 
 
 class WorkflowTaskFailed(AssertionError):
@@ -124,7 +124,7 @@ class Run:
         self._events += 4 * len(jobs)  # a task and its cause; about what the server counts
         activation = WorkflowActivation(run_id=self.run_id, history_length=self._events, jobs=jobs)
         activation.timestamp.FromDatetime(self.now)
-        completion = _thread.submit(self._instance.activate, activation).result()
+        completion = THREAD.submit(self._instance.activate, activation).result()
         if completion.HasField("failed"):
             raise WorkflowTaskFailed(completion.failed.failure.message)
         for command in completion.successful.commands:
@@ -139,7 +139,7 @@ class Run:
         self.timers.clear()
         self.activities.clear()
         activation = WorkflowActivation(run_id=self.run_id, jobs=[Job(remove_from_cache=RemoveFromCache())])
-        _thread.submit(self._instance.activate, activation).result()
+        THREAD.submit(self._instance.activate, activation).result()
 
     def _take(self, command: WorkflowCommand) -> None:
         match command.WhichOneof("variant"):
