@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from errors import SettingsError
 
+from .json_text import written
 from .sqlite import SQLite
 from .tables import people
 
@@ -100,6 +101,7 @@ class PostgreSQL:
             pool_size=16,
             max_overflow=0,
             pool_pre_ping=True,
+            json_serializer=written,
             hide_parameters=True,  # an error's text must not hold what a message says
             connect_args={"server_settings": PATIENCE},
         )
