@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from temporalio.client import Client
 
-from benchmarks import guarded, latency, new_run, thirty_days, throughput
+from benchmarks import accepting, flood, guarded, latency, new_run, thirty_days, throughput
 from benchmarks.figures import Bound, median, percentile
 from connect import connect
 from stack import TemporalServer
@@ -28,7 +29,9 @@ out = Console(stderr=True)
 @app.command()
 def bench(
     rounds: Annotated[int, typer.Option(min=1, help="Turns of ours and of the yardstick.")] = 3,
-    only: Annotated[str, typer.Option(help="throughput, latency, guarded, new-run or thirty-days; all if empty.")] = "",
+    only: Annotated[
+        str, typer.Option(help="throughput, latency, flood, accept, guarded, new-run or thirty-days; all if empty.")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print all figures as one JSON object.")] = False,
 ) -> None:
     """Measure whole journeys a second, the time from a request to the provider's call, and that of thirty days in a test."""
@@ -38,6 +41,10 @@ def bench(
         found += uvloop.run(journeys(rounds, figures))
     if only in ("", "latency"):
         found += uvloop.run(requests(rounds, figures))
+    if only in ("", "flood"):
+        found += uvloop.run(under_flood(rounds, figures))
+    if only in ("", "accept"):
+        found += uvloop.run(accepted(rounds, figures))
     if only in ("", "guarded"):
         found += uvloop.run(sends(rounds, figures))
     if only in ("", "new-run"):
@@ -114,6 +121,55 @@ async def requests(rounds: int, figures: dict[str, Any]) -> list[Bound]:
             "highest rate with p99 < 1 s, ours / bare", f"{highest:.0f}/{bare:.0f} = {share:.2f}", "≥ 0.9", share >= 0.9
         ),
     ]
+
+
+async def under_flood(rounds: int, figures: dict[str, Any]) -> list[Bound]:
+    """The time from request to provider call while a flood of events that no journey cares about is accepted."""
+    taken = []
+    with tempfile.TemporaryDirectory() as folder:
+        async with latency.shipped(Path(folder)) as stack:
+            for number in range(rounds):
+                out.print(f"request to provider call in a flood of {flood.RATE}/s: turn {number + 1} of {rounds}")
+                async with flood.flooded(stack) as events:
+                    began = time.monotonic()
+                    seen = await latency.latencies(stack, 20)
+                    carried = events.accepted / (time.monotonic() - began)
+                taken.append((percentile(seen, 0.5) * 1e3, percentile(seen, 0.99) * 1e3, carried))
+    p50, p99, carried = (median([turn[place] for turn in taken]) for place in range(3))
+    figures["flood"] = {"p50_ms": p50, "p99_ms": p99, "irrelevant_per_s": carried}
+    return [
+        Bound(f"p99 at 20/s, beside {carried:.0f} irrelevant events/s", f"{p99:.0f} ms", "< 1000 ms", p99 < 1000),
+        Bound(
+            "irrelevant events/s that were accepted",
+            f"{carried:.0f}",
+            f"≥ {0.9 * flood.RATE:.0f}",
+            carried >= 0.9 * flood.RATE,
+        ),
+    ]
+
+
+async def accepted(rounds: int, figures: dict[str, Any]) -> list[Bound]:
+    """Events a second over HTTP, beside a route that only commits the same rows in groups."""
+    bounds = []
+    for batch in (1, 20):
+        taken: dict[str, list[accepting.Accepted]] = {"ours": [], "bare": []}
+        for number in range(rounds):
+            for which, turns in taken.items():
+                out.print(f"events a second in batches of {batch}: {which}, turn {number + 1} of {rounds}")
+                with tempfile.TemporaryDirectory() as folder:
+                    turns.append(await accepting.turn(which, Path(folder), batch))
+        ratio = median([ours.rate / bare.rate for ours, bare in zip(taken["ours"], taken["bare"], strict=True)])
+        rate, p99, cpu = (median([getattr(turn, name) for turn in taken["ours"]]) for name in ("rate", "p99", "cpu"))
+        missing = sum(turn.missing for turn in taken["ours"])
+        figures[f"accept_{batch}"] = {which: [vars(turn) for turn in turns] for which, turns in taken.items()}
+        out.print(
+            f"batches of {batch}: {rate:.0f} events/s, p99 {p99 * 1e3:.0f} ms, {cpu * 1e6:.0f} µs of CPU an event"
+        )
+        bounds += [
+            Bound(f"accept, batches of {batch}, ours / bare route", f"{ratio:.2f}", "≥ 0.6", ratio >= 0.6),
+            Bound(f"answered with 200 in batches of {batch}, and not in the database", str(missing), "0", missing == 0),
+        ]
+    return bounds
 
 
 async def sends(rounds: int, figures: dict[str, Any]) -> list[Bound]:
