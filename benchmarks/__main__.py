@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from temporalio.client import Client
 
-from benchmarks import accepting, flood, guarded, latency, new_run, thirty_days, throughput
+from benchmarks import accepting, flood, guarded, latency, new_run, sleeping, thirty_days, throughput
 from benchmarks.figures import Bound, median, percentile
 from connect import connect
 from stack import TemporalServer
@@ -30,7 +30,10 @@ out = Console(stderr=True)
 def bench(
     rounds: Annotated[int, typer.Option(min=1, help="Turns of ours and of the yardstick.")] = 3,
     only: Annotated[
-        str, typer.Option(help="throughput, latency, flood, accept, guarded, new-run or thirty-days; all if empty.")
+        str,
+        typer.Option(
+            help="throughput, latency, flood, accept, guarded, new-run, thirty-days, or sleeping; all but that if empty."
+        ),
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print all figures as one JSON object.")] = False,
 ) -> None:
@@ -43,6 +46,8 @@ def bench(
         found += uvloop.run(requests(rounds, figures))
     if only in ("", "flood"):
         found += uvloop.run(under_flood(rounds, figures))
+    if only == "sleeping":  # takes some ten minutes: only where it is asked for
+        found += uvloop.run(asleep(figures))
     if only in ("", "accept"):
         found += uvloop.run(accepted(rounds, figures))
     if only in ("", "guarded"):
@@ -146,6 +151,26 @@ async def under_flood(rounds: int, figures: dict[str, Any]) -> list[Bound]:
             carried >= 0.9 * flood.RATE,
         ),
     ]
+
+
+async def asleep(figures: dict[str, Any]) -> list[Bound]:
+    """CPU of the whole stack while 10,000 and then 100,000 people sleep and nothing happens."""
+    taken = []
+    with tempfile.TemporaryDirectory() as folder:
+        async with latency.shipped(Path(folder)) as stack:
+            for before, count in ((0, 0), (0, 10_000), (10_000, 100_000)):
+                await sleeping.put_to_sleep(stack, range(before, count))
+                out.print(f"{count:,} asleep: {sleeping.SECONDS:.0f} s in which nothing happens")
+                taken.append(await sleeping.idle(stack, count))
+    figures["sleeping"] = [vars(turn) for turn in taken]
+    for turn in taken:
+        out.print(
+            f"{turn.asleep:,} asleep: {turn.ours * 100:.1f} % of a core ours, {turn.server * 100:.1f} % the server's, "
+            f"{turn.server_mib:.0f} MiB of the server"
+        )
+    few, many = taken[1].ours + taken[1].server, taken[2].ours + taken[2].server
+    shown = f"{few * 100:.1f} % / {many * 100:.1f} % of a core"
+    return [Bound("CPU with 10,000 / 100,000 asleep", shown, "no more than 2 % of a core apart", many - few <= 0.02)]
 
 
 async def accepted(rounds: int, figures: dict[str, Any]) -> list[Bound]:

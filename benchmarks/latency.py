@@ -33,6 +33,8 @@ class Stack:
     front_door: str
     temporal: str
     double: SendGridDouble
+    pid: int
+    """The process of ours; Temporal's is its child."""
 
 
 @asynccontextmanager
@@ -60,7 +62,7 @@ async def shipped(data_dir: Path) -> AsyncIterator[Stack]:
         try:
             async with httpx.AsyncClient(trust_env=False) as http:
                 await wait_until(lambda: _healthy(http, front_door), 60)
-            yield Stack(front_door, f"127.0.0.1:{temporal_port}", double)
+            yield Stack(front_door, f"127.0.0.1:{temporal_port}", double, process.pid)
         finally:
             process.terminate()
             await process.wait()
