@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any
 
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError
 
 from errors import SettingsError
@@ -25,6 +27,8 @@ async def connect(settings: Settings, *, embedded: str | None = None, **options:
     """
     config: dict[str, Any] = {"target_host": embedded} if embedded else _configured()
     config.setdefault("target_host", f"{settings.host}:{settings.temporal_port}")
+    if settings.temporal_metrics:
+        config["runtime"] = _telling(settings.temporal_metrics)
     try:
         return await asyncio.wait_for(Client.connect(**{**config, **options}), 10)
     except (RPCError, RuntimeError, TimeoutError, ValueError) as error:
@@ -45,6 +49,17 @@ async def opened(settings: Settings) -> AsyncIterator[Database]:
         yield database
     finally:
         await database.close()
+
+
+@cache
+def _telling(address: str) -> Runtime:
+    """The SDK's core, with its metrics at that address; one for the process, since a port can be had once."""
+    try:
+        return Runtime(telemetry=TelemetryConfig(metrics=PrometheusConfig(bind_address=address)))
+    except (RuntimeError, ValueError):
+        raise SettingsError(
+            f"JOURNEYMAN_TEMPORAL_METRICS: {address} cannot be listened on; expected a free address such as 0.0.0.0:9465."
+        ) from None
 
 
 def _configured() -> dict[str, Any]:

@@ -21,6 +21,7 @@ from doctor_finding import Finding, broken, warning, well
 from errors import SettingsError
 from ingestion.sendgrid_webhook import PATH
 from settings import Settings
+from storage.aside import count_aside
 from storage.database import Database
 from storage.standing import clock_of, tables_of, try_to_write
 
@@ -49,7 +50,10 @@ async def database(settings: Settings) -> AsyncIterator[Finding]:
         return
     try:
         await found.check()
-        yield await _tables(found)
+        tables = await _tables(found)
+        yield tables
+        if tables.mark == "well":
+            yield await _set_aside(found)
         async for each in _clock(found):
             yield each
     except SettingsError as error:
@@ -80,6 +84,15 @@ async def _tables(found: Database) -> Finding:
     except (DBAPIError, OSError) as error:
         return broken("Database", f"it cannot be written ({type(error).__name__})", "Give its user leave to write.")
     return well("Database", f"{'SQLite' if found.is_sqlite else 'PostgreSQL'}, of this release, can be written")
+
+
+async def _set_aside(found: Database) -> Finding:
+    async with found.read() as connection:
+        count = await count_aside(connection)
+    if not count:
+        return well("Events", "none is set aside")
+    told = f"{count} {'is' if count == 1 else 'are'} set aside: no attempt could route {'it' if count == 1 else 'them'}"
+    return warning("Events", told, "See `python starter.py events`, mend the journey, then `events replay --all`.")
 
 
 async def _clock(found: Database) -> AsyncIterator[Finding]:

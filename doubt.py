@@ -123,6 +123,8 @@ async def settle(settings: Settings, send_key: str, verdict: Verdict, reason: st
 
 def policy_of(line: Send) -> str:
     """What becomes of a message in doubt if nobody says more."""
+    if line.channel == "webhook" and line.resent:
+        return "may have arrived, and is not called again"
     if line.kind == "marketing" and line.channel != "push":
         return "is not sent again"
     return "was sent once more and is in doubt again" if line.resent else "is sent once more if its journey still waits"

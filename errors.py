@@ -6,7 +6,11 @@ JourneymanError
 ├── JourneyError             a journey file is wrong; refused when loaded, before anyone enters it
 ├── EventError               an event is wrong; the front door answers 400 and stores nothing
 │   ├── EventTooLarge        413
-│   └── EventConflict        409: the message id is known with another body
+│   ├── EventConflict        409: the message id is known with another body
+│   └── EventNotPermitted    403: the key may send events, and not this one
+├── NotAdmitted              a door: the key is missing or wrong; 401
+│   └── NotPermitted         403: the key is right, and opens other doors
+├── TooBusy                  429: too many events wait to be stored; nothing of this was
 ├── TemplateError            a template is missing or cannot be rendered
 ├── NotInDoubt               support settles a message that has been settled meanwhile: nothing is changed
 └── ProviderError            a provider did not accept a message
@@ -15,13 +19,18 @@ JourneymanError
     ├── Refused              the provider will never accept it (4xx): not tried again
     │   └── AddressGone      nor anything else for this address
     └── InDoubt              it may have arrived: never blindly tried again
+        └── RepeatLater      it may have arrived, and whoever gets it drops repeats: safe to try again
 """
 
 from datetime import timedelta
+from typing import ClassVar
 
 
 class JourneymanError(Exception):
     """The root of every error raised on purpose; its text says what to do next and holds no personal data."""
+
+    reason: ClassVar[str] = ""
+    """One word for programs, where a door answers with it."""
 
 
 class SettingsError(JourneymanError):
@@ -39,13 +48,43 @@ class JourneyError(JourneymanError):
 class EventError(JourneymanError):
     """An event cannot be taken: the text names the field. Nothing of it was stored."""
 
+    reason = "invalid"
+
 
 class EventTooLarge(EventError):
     """A body over the limit; send smaller batches."""
 
+    reason = "too_large"
+
 
 class EventConflict(EventError):
     """The message id was used before with another body; give every event its own id."""
+
+    reason = "conflict"
+
+
+class EventNotPermitted(EventError):
+    """The key may send events, and not this one."""
+
+    reason = "scope"
+
+
+class NotAdmitted(JourneymanError):
+    """The key is missing or wrong."""
+
+    reason = "key"
+
+
+class NotPermitted(NotAdmitted):
+    """The key is right, and opens other doors."""
+
+    reason = "scope"
+
+
+class TooBusy(JourneymanError):
+    """A front door holds as many events as it may; send them again when it says."""
+
+    reason = "busy"
 
 
 class TemplateError(JourneymanError):
@@ -82,3 +121,11 @@ class AddressGone(Refused):
 
 class InDoubt(ProviderError):
     """The call broke after it may have been received."""
+
+
+class RepeatLater(InDoubt):
+    """The call broke after it may have been received, by somebody who acts on it once however often it comes."""
+
+    def __init__(self, message: str, after: timedelta) -> None:
+        super().__init__(message)
+        self.after = after

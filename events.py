@@ -360,3 +360,13 @@ class EmailMarkedAsSpam(Delivery):
     """The person called an email spam; they get no more emails, but for those that belong to something they did."""
 
     event_name: ClassVar[str] = "Email Marked as Spam"
+
+
+class InAppClicked(Activity):
+    """An in-app message was clicked; `link` is its host and path. Unlike a link in an email, it is clicked on the site."""
+
+    event_name: ClassVar[str] = "In-App Message Clicked"
+    template: Text | None = None
+    topic: Text | None = None
+    send_key: Key | None = None
+    link: Link | None = None

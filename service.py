@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import get_args
 
 import uvicorn
@@ -14,23 +15,35 @@ from starlette.applications import Starlette
 from temporalio.client import Client
 
 from activities.rendering import Templates
+from backlogs import backlogs_of
 from connect import connect, opened
 from context.location import Places
 from context.stores import read_stores
 from errors import SettingsError
 from ingestion.accept import Acceptor
 from ingestion.app import FrontDoor
+from ingestion.brokers.consumer import Consumer
+from ingestion.cloudevents_door import cloudevents_routes
+from ingestion.connection import Connection
 from ingestion.deliveries import Deliveries
 from ingestion.inbox import inbox_routes
 from ingestion.life import Life, living
+from ingestion.load import Load
+from ingestion.metrics import Queues, metrics_route
 from ingestion.opaque import Opaque
 from ingestion.pages import Pages
 from ingestion.preferences import Offer, preference_routes
 from ingestion.relay import Relay
+from ingestion.segment_webhook import segment_webhook_routes
 from ingestion.sendgrid_webhook import sendgrid_webhook
+from ingestion.server_tags import server_tag_routes
+from ingestion.snippet import snippet_routes
+from ingestion.streams import Streams
+from ingestion.tealium import tealium_routes
 from ingestion.unsubscribe import unsubscribe_routes
 from messages import Channel
 from profiles.addresses import Addresses
+from profiles.inbox_tokens import InboxTokens
 from profiles.unsubscribe_links import UnsubscribeLinks
 from settings import ROOT, Settings
 from stack import TemporalServer
@@ -49,17 +62,30 @@ class Service:
     catalogue: Catalogue
     acceptor: Acceptor
     relay: Relay
+    consumers: tuple[Consumer, ...] = ()
+
+    @property
+    def lives(self) -> list[Life]:
+        """The parts that `/health` answers for."""
+        return [self.relay.life, self.acceptor.life, *(consumer.life for consumer in self.consumers)]
 
 
 @asynccontextmanager
 async def receiving(
     settings: Settings, database: Database, client: Client, catalogue: Catalogue
 ) -> AsyncIterator[Service]:
-    """Accept and relay, without the door. PartDied ends the block when one of the two dies."""
+    """Accept and relay, from brokers where some are set, without the door. PartDied ends the block when one of these dies."""
     relay = Relay(database, client, catalogue, task_queue=settings.task_queue)
     acceptor = acceptor_of(settings, database, catalogue, relay.wake)
-    async with relay, acceptor, living(relay.life, acceptor.life):
-        yield Service(settings, database, client, catalogue, acceptor, relay)
+    consumers = tuple(Consumer(broker, acceptor) for broker in settings.brokers)
+    service = Service(settings, database, client, catalogue, acceptor, relay, consumers)
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(relay)
+        await stack.enter_async_context(acceptor)
+        for consumer in consumers:
+            await stack.enter_async_context(consumer)
+        await stack.enter_async_context(living(*service.lives))
+        yield service
 
 
 def acceptor_of(
@@ -80,8 +106,20 @@ def acceptor_of(
 async def serving(service: Service) -> AsyncIterator[None]:
     """The front door over HTTP, on the port of the settings. PartDied if it cannot be started, or dies."""
     settings = service.settings
-    app = app_of(settings, service.database, service.acceptor, [service.relay.life, service.acceptor.life])
-    config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=5)
+    queues = partial(backlogs_of, service.client, settings)
+    streams = Streams(service.database, most=settings.streams)
+    app = app_of(settings, service.database, service.acceptor, [*service.lives, streams.life], streams, queues)
+    # The streams end before the server does: it would wait for them.
+    async with served(app, settings), streams, living(streams.life):
+        yield
+
+
+@asynccontextmanager
+async def served(app: Starlette, settings: Settings) -> AsyncIterator[None]:
+    """This application over HTTP, on the port of the settings. PartDied if it cannot be started, or dies."""
+    config = uvicorn.Config(
+        app, http=Connection, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=5
+    )
     with listening(settings.host, settings.port) as listener:
         server, life = _Server(config), Life("front door")
         life.begin(server.serve(sockets=[listener]))
@@ -94,9 +132,20 @@ async def serving(service: Service) -> AsyncIterator[None]:
             await life.end(cancel=False)
 
 
-def app_of(settings: Settings, database: Database, acceptor: Acceptor, lives: Iterable[Life]) -> Starlette:
-    """The front door as an ASGI application, for any server; `lives` are the parts that its `/health` answers for."""
-    door = FrontDoor(acceptor, database, settings.keys(), lives)
+def app_of(
+    settings: Settings,
+    database: Database,
+    acceptor: Acceptor,
+    lives: Iterable[Life],
+    streams: Streams | None = None,
+    queues: Queues | None = None,
+) -> Starlette:
+    """The front door as an ASGI application, for any server; `lives` are the parts that its `/health` answers for.
+
+    Without `streams` it tells browsers of in-app messages only when they ask, without `queues` Prometheus nothing of Temporal.
+    """
+    load = Load(settings.waiting_events, settings.waiting_mb * 1024 * 1024)
+    door = FrontDoor(acceptor, database, settings.keys(), lives, settings.origins, settings.keys_of_pages(), load)
     pages = Pages(
         database, acceptor, UnsubscribeLinks(settings.secret_key(), settings.front_door), shop=settings.shop_name
     )
@@ -106,7 +155,20 @@ def app_of(settings: Settings, database: Database, acceptor: Acceptor, lives: It
         *unsubscribe_routes(pages),
         *preference_routes(pages, offer_of(settings)),
         sendgrid_webhook(deliveries, settings.webhook_key),
-        *inbox_routes(database, Opaque(settings.secret_key()), door.keys.lets_in),
+        *segment_webhook_routes(door.intake, settings.segment_secret.get_secret_value()),
+        *cloudevents_routes(door.intake),
+        *tealium_routes(door.intake),
+        *server_tag_routes(door.intake),
+        *snippet_routes(),
+        metrics_route(database, door.keys, queues),
+        *inbox_routes(
+            database,
+            acceptor,
+            Opaque(settings.secret_key()),
+            door.keys,
+            InboxTokens(settings.secret_key()),
+            streams,
+        ),
     )
 
 

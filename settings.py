@@ -6,7 +6,7 @@ import re
 import secrets
 from datetime import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError
@@ -18,6 +18,10 @@ from activities.policy import Policy, QuietHours
 from activities.rates import read_rates
 from activities.rendering import Shop
 from errors import SettingsError
+from ingestion.brokers.consumer import Broker
+from ingestion.brokers.kafka import Kafka, KafkaAccess
+from ingestion.brokers.rabbitmq import RabbitMQ
+from ingestion.origins import Origins, read_origins
 from ingestion.signature import WebhookKey
 from messages import Channel
 
@@ -39,12 +43,28 @@ class Settings(BaseSettings):
     temporal_port: Annotated[int, Field(ge=1, le=65535)] = 7233
     ui_port: Annotated[int, Field(ge=1, le=65535)] = 8233
     task_queue: str = "journeys"
+    metrics: str = ""
+    """Where a process without a front door, such as a worker, tells Prometheus what it counts, as 0.0.0.0:9464."""
+    temporal_metrics: str = ""
+    """Where the Temporal SDK of a process tells its own, as 0.0.0.0:9465."""
     public_url: str = ""
     """The address of the front door as people reach it, for links in messages."""
+    cors: str = ""
+    """Origins whose pages may send events from a browser, as "https://shop.example.com, https://*.example.com"; * for all."""
     write_keys: str = ""
     """Keys that tracking clients present, separated by commas; one is generated in `data_dir` if there is none."""
+    page_keys: str = ""
+    """Keys that stand in web pages and only give events; one is generated where the write key is."""
+    streams: Annotated[int, Field(ge=0)] = 500
+    """How many browsers each front door tells of in-app messages at the same time, over connections that stay open."""
+    waiting_events: Annotated[int, Field(ge=1)] = 5000
+    """Events that may wait for a commit in each front door; beyond that it answers 429."""
+    waiting_mb: Annotated[int, Field(ge=1)] = 16
+    """Megabytes that the bodies of these may have."""
     secret: SecretStr = SecretStr("")
-    """Keys what must not be guessed: hashed user ids, unsubscribe links. Generated in `data_dir` if empty."""
+    """Keys what must not be guessed: hashed user ids, unsubscribe links, tokens. Generated in `data_dir` if empty."""
+    segment_secret: SecretStr = SecretStr("")
+    """The shared secret of Segment's webhook destination, by which we know that it is Segment that tells us something."""
     default_zone: str = "UTC"
     quiet_hours: str = "22:00-08:00"
     """When messages rest, on the person's own clock; empty for never."""
@@ -70,6 +90,21 @@ class Settings(BaseSettings):
     """Programs that journeys may call, as "crm=https://crm.example.com/hooks;ads=https://…"; an address may hold a token."""
     webhook_secret: SecretStr = SecretStr("")
     """Signs these calls: whsec_ and at least 24 bytes in base64; or one for each, as "crm=whsec_…;ads=whsec_…"."""
+    rabbitmq: SecretStr = SecretStr("")
+    """Events are taken from RabbitMQ too, as amqp://user:password@host/vhost, or amqps://."""
+    rabbitmq_queue: str = "journeyman.events"
+    """The queue they are taken from; what cannot be taken goes to <queue>.dead-letter."""
+    kafka: str = ""
+    """Events are taken from Kafka too: host:port of brokers, separated by commas."""
+    kafka_topic: str = "journeyman.events"
+    """The topic they are taken from; what cannot be taken goes to <topic>.dead-letter."""
+    kafka_group: str = "journeyman"
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    kafka_sasl_username: str = ""
+    kafka_sasl_password: SecretStr = SecretStr("")
+    kafka_ssl_cafile: Path | None = None
+    """Certificates by which the brokers are believed; those of the system if empty."""
     sender: str = "hello@example.com"
     sender_name: str = "Northwind Outfitters"
     reply_to: str = ""
@@ -92,6 +127,8 @@ class Settings(BaseSettings):
         settings.channel_rates  # noqa: B018  and so is a rate that is none
         settings.endpoints  # noqa: B018  and so is an address that no webhook may call
         settings.webhook_key  # noqa: B018  and a key that is none
+        settings.brokers  # noqa: B018  and a broker that cannot be one
+        settings.origins  # noqa: B018  and an origin that is none
         if settings.default_zone not in available_timezones():
             raise SettingsError("JOURNEYMAN_DEFAULT_ZONE: expected an IANA name such as Europe/Berlin.")
         return settings
@@ -104,6 +141,11 @@ class Settings(BaseSettings):
     def front_door(self) -> str:
         """The address of the front door, as links name it."""
         return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
+
+    @property
+    def origins(self) -> Origins:
+        """Whose pages may speak to the front door."""
+        return read_origins(self.cors, self.front_door)
 
     @property
     def geoip_path(self) -> Path:
@@ -123,6 +165,23 @@ class Settings(BaseSettings):
     def endpoints(self) -> dict[str, Endpoint]:
         """The programs that journeys may call, by name."""
         return read_endpoints(self.webhooks.get_secret_value(), self.webhook_secret.get_secret_value())
+
+    @property
+    def brokers(self) -> list[Broker]:
+        """Where events come from besides HTTP."""
+        found: list[Broker] = []
+        if url := self.rabbitmq.get_secret_value():
+            found.append(RabbitMQ(url, self.rabbitmq_queue))
+        if self.kafka:
+            access = KafkaAccess(
+                self.kafka_security_protocol,
+                self.kafka_sasl_mechanism,
+                self.kafka_sasl_username,
+                self.kafka_sasl_password.get_secret_value(),
+                self.kafka_ssl_cafile,
+            )
+            found.append(Kafka(self.kafka, self.kafka_topic, self.kafka_group, access))
+        return found
 
     @property
     def policy(self) -> Policy:
@@ -152,6 +211,11 @@ class Settings(BaseSettings):
     def keys(self) -> frozenset[str]:
         """The write keys that are let in."""
         return frozenset(_split(self.write_keys)) or frozenset([self._kept("write-key")])
+
+    def keys_of_pages(self) -> frozenset[str]:
+        """The keys with which a page may send events and do nothing else; none where only write keys are set."""
+        generated = [] if self.write_keys else [self._kept("page-key")]
+        return frozenset(_split(self.page_keys) or generated)
 
     def dates(self) -> frozenset[str]:
         return frozenset(_split(self.date_traits))

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
+from enum import Enum
 from typing import Annotated, Any, Literal
 
 import typer
@@ -15,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 
 import logs
-from errors import JourneymanError, NotInDoubt
+from errors import JourneymanError, NotInDoubt, SettingsError
 from settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -56,6 +57,29 @@ def serve() -> None:
             client = await connect(settings)
             async with receiving(settings, database, client, catalogue) as service, serving(service):
                 out.print(f"Front door   http://{settings.host}:{settings.port}")
+                await stopped()
+
+    _do(work())
+
+
+@app.command()
+def consume() -> None:
+    """Take events from the brokers of the environment, and relay them, without a front door."""
+
+    async def work() -> None:
+        from connect import connect, opened
+        from service import receiving
+        from worker import stopped
+        from workflows.catalogue import Catalogue
+
+        settings = Settings.read()
+        if not settings.brokers:
+            raise SettingsError("There is nothing to consume: set JOURNEYMAN_RABBITMQ or JOURNEYMAN_KAFKA.")
+        catalogue = Catalogue.load()
+        async with opened(settings) as database:
+            client = await connect(settings)
+            async with receiving(settings, database, client, catalogue):
+                out.print(f"Consuming    {', '.join(broker.name for broker in settings.brokers)}")
                 await stopped()
 
     _do(work())
@@ -150,14 +174,118 @@ def settle_unknown(
     _do(_say(lambda settings: settle(settings, send_key, verdict, reason, by or _operator())))
 
 
+aside = typer.Typer()
+app.add_typer(aside, name="events")
+
+
+@aside.callback(invoke_without_command=True)
+def list_aside(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many to show, first accepted first.")] = 100,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """List the events that were set aside because no attempt could route them."""
+    if context.invoked_subcommand is not None:
+        return
+    from aside import asides_of
+
+    async def work() -> None:
+        settings = Settings.read()
+        found = await asides_of(settings, limit)
+        if as_json:
+            sys.stdout.write(json.dumps(found.plain()) + "\n")
+        else:
+            _table().print(found.table(settings.default_zone), highlight=False)
+
+    _do(work())
+
+
+@aside.command(name="replay")
+def replay_aside(
+    seq: Annotated[int | None, typer.Argument(help="The event's number, as the list shows it.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every event that is set aside.")] = False,
+) -> None:
+    """Give events back to the relay, after what was wrong with a journey is mended."""
+    from aside import replay
+
+    _do(_say(lambda settings: replay(settings, seq, everything=everything)))
+
+
 @app.command()
-def key() -> None:
+def key(
+    page: Annotated[bool, typer.Option("--page", help="The key for web pages, which only lets events in.")] = False,
+) -> None:
     """Print the write key that tracking clients present."""
 
     async def work() -> None:
-        out.print(min(Settings.read().keys()), highlight=False)
+        settings = Settings.read()
+        found = settings.keys_of_pages() if page else settings.keys()
+        if not found:
+            raise SettingsError("JOURNEYMAN_PAGE_KEYS: set a key for web pages, other than your write keys.")
+        out.print(min(found), highlight=False)
 
     _do(work())
+
+
+class KeyScope(Enum):
+    """What a key opens; Typer reads a choice of several from an Enum alone."""
+
+    write = "write"
+    browser = "browser"
+    read = "read"
+
+
+given = typer.Typer()
+app.add_typer(given, name="keys")
+
+
+@given.callback(invoke_without_command=True)
+def list_keys(
+    context: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False
+) -> None:
+    """List the keys that were given out, never the keys themselves."""
+    if context.invoked_subcommand is not None:
+        return
+    from keys import keys_of
+
+    async def work() -> None:
+        settings = Settings.read()
+        found = await keys_of(settings)
+        if as_json:
+            sys.stdout.write(json.dumps(found.plain()) + "\n")
+        else:
+            _table().print(found.table(settings.default_zone), highlight=False)
+
+    _do(work())
+
+
+@given.command(name="add")
+def add_key(
+    name: Annotated[str, typer.Argument(help="Who gets it, such as shop-backend.")],
+    scope: Annotated[
+        list[KeyScope],
+        typer.Option(help="write: send events. browser: the same from pages, with less said. read: people's messages."),
+    ],
+) -> None:
+    """Make a key, and print it this once: only its hash is kept."""
+    from keys import give_out
+
+    async def work() -> None:
+        key_id, key = await give_out(Settings.read(), name, [each.value for each in scope])
+        err.print(f"{key_id} has the key that follows. It is not kept, and not shown again.", highlight=False)
+        out.print(key, highlight=False, markup=False, soft_wrap=True)
+
+    _do(work())
+
+
+@given.command(name="revoke")
+def take_key_back(
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, as the list shows it.")],
+) -> None:
+    """Take a key back: within a second no front door lets it in."""
+    from keys import take_back
+
+    _do(_say(lambda settings: take_back(settings, key_id)))
 
 
 @app.command()

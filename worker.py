@@ -14,6 +14,7 @@ from typing import get_args
 
 import structlog
 import uvloop
+from prometheus_client import start_http_server
 from temporalio.client import Client
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
@@ -168,13 +169,34 @@ async def working(
                 await provider.close()
 
 
+@asynccontextmanager
+async def telling(address: str) -> AsyncIterator[None]:
+    """What this process counts, for Prometheus at that address, if there is one; SettingsError where it cannot be had."""
+    if not address:
+        yield
+        return
+    host, _, port = address.rpartition(":")
+    try:
+        server, thread = start_http_server(int(port), host or "127.0.0.1")
+    except (OSError, ValueError, OverflowError):
+        raise SettingsError(
+            f"JOURNEYMAN_METRICS: {address} cannot be listened on; expected a free address such as 0.0.0.0:9464."
+        ) from None
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
 async def run() -> None:
     """Work until SIGINT or SIGTERM."""
     settings = Settings.read()
     catalogue = Catalogue.load()
     async with opened(settings) as database:
         client = await connect(settings)
-        async with working(client, settings, database, catalogue):
+        async with telling(settings.metrics), working(client, settings, database, catalogue):
             log.info("working", task_queue=settings.task_queue, journeys=[each.journey.name for each in catalogue])
             await stopped()
 

@@ -7,19 +7,19 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
-from temporalio.exceptions import ApplicationError
 
 from messages import Channel
 from profiles.addresses import Addresses
 from profiles.person import Person
 from storage.database import Database
-from storage.holds import withdraw
+from storage.holds import DIED, GONE, withdraw
 from storage.ledger import Send, keep, put_send, send_key, sends_of_step, step_key, taken
 from storage.people import lock_people
 from storage.runs import Place
 from workflows.catalogue import Catalogue
 from workflows.requests import Answer, MessageRequest, SendRequest
 
+from .attempts import again, all_refused, answer_of, doubt, goes_again, in_doubt, is_alive, tried
 from .drafting import Draft, address_of
 from .front_matter import MessageDetails
 from .guard import EARLY, Guard, Moments
@@ -31,8 +31,6 @@ CALL = timedelta(seconds=10)
 """How long a provider call may take, and how long an attempt may have waited before it claims."""
 LEASE = timedelta(seconds=20)
 """Longer than a provider call may take (10 s), shorter than the activity's own limit (30 s)."""
-SILENCE = timedelta(minutes=15)
-"""How long a provider's webhook may take to say what became of a message."""
 
 
 @dataclass(frozen=True)
@@ -94,17 +92,17 @@ class Claims:
             if machine - now.machine > CALL:
                 raise again("The database was busy.", timedelta(seconds=1))
             now = replace(now, machine=machine)
-            lines = await sends_of_step(connection, step)
+            lines = await self._lines(connection, step, now)
             if (settled := await self._settled(connection, lines, now)) is not None:
                 return settled
             if (ended := await self._guard.admit(connection, journey, walk, person, now.journey)) is not None:
                 if ended.status == "ended":
                     await withdraw(connection, Place(walk.journey, walk.user, walk.key), walk.entry, ended.reason)
                 # A provider's refusal that came before the goal stays what became of this message.
-                return answer_of(lines[-1]) if _all_refused(lines) else ended
+                return answer_of(lines[-1]) if all_refused(lines) else ended
             if request.withhold:
                 return await self._withhold(connection, request, lines, request.withhold, now)
-            if (doubted := _doubted(lines)) is not None:
+            if (doubted := in_doubt(lines)) is not None:
                 # It may have arrived: only by the same way can a second copy be recognised, or take the place of the first.
                 same = tuple(each for each in request.messages if each.channel == doubted.channel)
                 request = request.model_copy(update={"messages": same})
@@ -119,6 +117,15 @@ class Claims:
             if draft is None or draft.request != choice or draft.address != address_of(person, choice.channel):
                 return Wanted(choice, person)
             return await self._claim(connection, request, lines, draft, person, now)
+
+    async def _lines(self, connection: AsyncConnection, step: str, now: Moments) -> list[Send]:
+        """What was decided about this step; a webhook whose attempt died may have arrived, and is to be called again."""
+        lines = await sends_of_step(connection, step)
+        for place, line in enumerate(lines):
+            if line.channel == "webhook" and line.status == "claimed" and not is_alive(line, now.machine):
+                lines[place] = replace(line, status="held", reason=DIED, until=now.journey, resent=True)
+                await put_send(self._database, connection, lines[place])
+        return lines
 
     async def _claim(
         self,
@@ -136,13 +143,13 @@ class Claims:
         if rest is not None and rest.status == "withheld":
             return await self._withhold(connection, request, lines, rest.reason, now)
         if rest is not None:
-            held = replace(line, status="held", reason=rest.reason, until=rest.until, resent=_tried(line))
+            held = replace(line, status="held", reason=rest.reason, until=rest.until, resent=tried(line))
             await put_send(self._database, connection, held)
             return rest.model_copy(update={"channel": line.channel})
         # `at` was when it was first wanted; from now on it may have gone, and caps count it so.
         claim = replace(
             taken(line, now.journey, now.machine, now.machine + LEASE),
-            resent=_tried(line),
+            resent=tried(line),
             address_hash=self._hashed(draft),
         )
         await self._put_away(connection, lines, claim)
@@ -161,29 +168,27 @@ class Claims:
         """What an earlier attempt of this step has come to."""
         for line in lines:
             match line.status:
+                case "withheld" if line.reason == GONE:
+                    continue  # Support has reset the run: it is not gone, and everything is judged anew.
                 case "accepted" | "withheld":
                     return answer_of(line)
-                case "claimed" if line.until is not None and line.until > now.machine:
+                case "claimed" if line.until is not None and is_alive(line, now.machine):
                     raise again("Another attempt is handing this message over.", line.until - now.machine)
-                case "claimed" if line.channel == "webhook":
-                    continue  # The receiver drops a repeat, and at least once is what is promised.
                 case "claimed":
                     # Its attempt died: whether the provider has the message is not known.
-                    doubted = doubt(line, "the attempt died in the provider call", now.machine)
+                    doubted = doubt(line, DIED, now.machine)
                     await put_send(self._database, connection, doubted)
                     return answer_of(doubted)
-                case "unknown" if not _goes_again(line) or (
-                    line.until is not None and line.until - now.machine > EARLY
-                ):
+                case "unknown" if not goes_again(line) or (line.until is not None and line.until - now.machine > EARLY):
                     return answer_of(line)
         return None
 
     async def _withhold(
         self, connection: AsyncConnection, request: SendRequest, lines: list[Send], reason: str, now: Moments
     ) -> Answer:
-        if _all_refused(lines):
+        if all_refused(lines):
             return answer_of(lines[-1])
-        if (doubted := _doubted(lines)) is not None:
+        if (doubted := in_doubt(lines)) is not None:
             # What speaks against sending it once more does not tell what became of it the first time.
             unknown = replace(doubted, status="unknown", until=None)
             await put_send(self._database, connection, unknown)
@@ -242,40 +247,3 @@ def step_of(request: SendRequest) -> str:
     """The ledger's name for the step that the request is about."""
     walk = request.walk
     return step_key(walk.journey, walk.key, walk.entry, request.step, request.occurrence)
-
-
-def answer_of(line: Send) -> Answer:
-    """What the journey is told; of a message in doubt that is to be sent once more, when to ask again."""
-    until = line.until if line.status == "unknown" and _goes_again(line) else None
-    known = {"status": line.status, "channel": line.channel, "reason": line.reason or "", "until": until}
-    return Answer.model_validate(known)
-
-
-def doubt(line: Send, reason: str, machine: datetime) -> Send:
-    """The line as it stands while nobody knows whether the provider has the message."""
-    return replace(line, status="unknown", reason=reason, until=machine + SILENCE)
-
-
-def again(message: str, after: timedelta | None = None) -> ApplicationError:
-    """What an activity raises to be tried again: after that while, else after one that doubles each time."""
-    pause = None if after is None else max(after, timedelta(seconds=1))
-    return ApplicationError(message, type="TryLater", next_retry_delay=pause)
-
-
-def _goes_again(line: Send) -> bool:
-    """Marketing never goes twice. Service goes once more after the silence, and so does push, which replaces its copy."""
-    return not line.resent and (line.kind != "marketing" or line.channel == "push")
-
-
-def _doubted(lines: list[Send]) -> Send | None:
-    """The line of this step that may have arrived, if there is one: in doubt, or held for its second way."""
-    return next((line for line in lines if line.status == "unknown" or (line.status == "held" and line.resent)), None)
-
-
-def _tried(line: Send) -> bool:
-    """Whether the provider was silent about it once."""
-    return line.resent or line.status == "unknown"
-
-
-def _all_refused(lines: list[Send]) -> bool:
-    return bool(lines) and all(line.status == "refused" for line in lines)

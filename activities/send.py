@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,19 +13,22 @@ from sqlalchemy.exc import DBAPIError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from errors import AddressGone, NeverSent, ProviderError, Refused, TryLater
+from errors import AddressGone, NeverSent, ProviderError, Refused, RepeatLater, TryLater
 from messages import Channel
+from meters import EVENT_TO_PROVIDER, PROVIDER_CALL, SENDS
 from profiles.addresses import Addresses
 from profiles.person import Person
 from profiles.unsubscribe_links import UnsubscribeLinks
-from storage.database import UNREACHABLE, Database
+from storage.database import DATABASE, UNREACHABLE, Database
+from storage.facts import arrival_of
 from storage.ledger import Send, Status, read_send, settle
 from storage.people import lock_people, read_person, write_people
 from workflows.catalogue import Catalogue
 from workflows.requests import BEGIN, PROFILE, SEND, Answer, Pass, SendRequest
 
+from .attempts import again, answer_of, doubt
 from .channels.envelope import Provider
-from .claims import LEASE, Claim, Claims, Wanted, again, answer_of, doubt
+from .claims import LEASE, Claim, Claims, Wanted
 from .drafting import Address, Draft, Drafting, address_of
 from .guard import Guard, Moments
 from .policy import Policy
@@ -38,6 +42,8 @@ PAUSES = (timedelta(seconds=0.2), timedelta(seconds=1), timedelta(seconds=3))
 """Between attempts to write down what a provider has said."""
 SOON = timedelta(seconds=2)
 """When about a message is tried again that never left this machine."""
+AT_ONCE = timedelta(seconds=2)
+"""How long after an event a journey wants what it has not waited for: Temporal's start and its first task take that at most."""
 log = structlog.get_logger()
 
 
@@ -79,7 +85,9 @@ class Sender:
     async def send(self, payload: dict[str, Any]) -> dict[str, Any]:
         """Send one step of a journey; takes a SendRequest and returns an Answer, both as JSON."""
         request = SendRequest.model_validate(payload)
-        return _json(await self.perform(request, Moments(activity.info().started_time, datetime.now(UTC))))
+        answer = await self.perform(request, Moments(activity.info().started_time, datetime.now(UTC)))
+        SENDS.labels(request.walk.journey, answer.channel or "", answer.status).inc()
+        return _json(answer)
 
     @activity.defn(name=BEGIN)
     async def begin(self, payload: dict[str, Any]) -> dict[str, Any]:
@@ -138,12 +146,15 @@ class Sender:
             if datetime.now(UTC) - line.machine_at > STALL:
                 # Whoever unsubscribes now is promised that nothing leaves later than ten seconds from here.
                 raise NeverSent("this worker stood still after the claim")
-            provider_id = await provider.send(draft.envelope(line.send_key, line.user_id, claim.valid_for))
-        except (NeverSent, TryLater) as error:
-            after = error.after if isinstance(error, TryLater) else None
-            settled = await self._settle(
-                claim, "held", reason=str(error), until=now.journey + (after or SOON), at=claim.since
-            )
+            called_at = datetime.now(UTC)
+            with PROVIDER_CALL.labels(provider.name).time():
+                provider_id = await provider.send(draft.envelope(line.send_key, line.user_id, claim.valid_for))
+        except (NeverSent, TryLater, RepeatLater) as error:
+            after = None if isinstance(error, NeverSent) else error.after
+            # What may have arrived once is in doubt whatever becomes of its repeats.
+            doubted = {"resent": True} if isinstance(error, RepeatLater) else {}
+            until = now.journey + (after or SOON)
+            settled = await self._settle(claim, "held", reason=str(error), until=until, at=claim.since, **doubted)
             if settled.status != "held":
                 return answer_of(settled)
             raise again(str(error), after) from None
@@ -158,11 +169,21 @@ class Sender:
                 await self._settle(claim, "refused", reason=str(error), provider=provider.name)
             return None  # Whatever it has come to meanwhile, the next look at the step finds it.
         except ProviderError as error:
-            doubted = doubt(line, str(error), datetime.now(UTC))
-            facts = {"reason": doubted.reason, "until": doubted.until, "provider": provider.name}
+            unknown = doubt(line, str(error), datetime.now(UTC))
+            facts = {"reason": unknown.reason, "until": unknown.until, "provider": provider.name}
             return answer_of(await self._settle(claim, "unknown", **facts))
         facts = {"provider": provider.name, "provider_id": provider_id}
-        return answer_of(await self._settle(claim, "accepted", **facts))
+        answer = answer_of(await self._settle(claim, "accepted", **facts))
+        await self._observe(claim, called_at)
+        return answer
+
+    async def _observe(self, claim: Claim, called_at: datetime) -> None:
+        """How long the event that opened the pass took to the call, if its journey wanted the message at once."""
+        with suppress(*DATABASE):
+            async with self._database.read() as connection:
+                arrived = await arrival_of(connection, claim.line.entry_id)
+            if arrived is not None and claim.since - arrived < AT_ONCE:
+                EVENT_TO_PROVIDER.labels(claim.line.journey).observe((called_at - arrived).total_seconds())
 
     async def _settle(self, claim: Claim, status: Status, **facts: Any) -> Send:
         """The line after it was settled: by us, or by a webhook or a later attempt that came before.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -24,6 +25,20 @@ UNSEEN = ("in_app", "webhook")
 """Channels that wake nobody up."""
 
 
+@dataclass(frozen=True)
+class Case:
+    """A message at the moment in which it would go (journey time): what is judged."""
+
+    person: Person
+    line: Send
+    """The message as it is about to be claimed, with what was decided before."""
+    details: MessageDetails
+    wanted: datetime
+    """When the journey wanted it."""
+    now: datetime
+    zone: ZoneInfo
+
+
 class Timing:
     """Judges inside the transaction that claims a message and holds the person's lock: no two claims take one place."""
 
@@ -39,67 +54,55 @@ class Timing:
         wanted: datetime,
         now: datetime,
     ) -> Answer | None:
-        """Whether something speaks against this moment: `held` until a better one, or `withheld`; journey time.
-
-        `line` is the message as it is about to be claimed, with what was decided before; `wanted` is when the journey
-        wanted it.
-        """
+        """Whether something speaks against this moment: `held` until a better one, or `withheld`; journey time."""
         zone = zone_of(person.believed_zone or self._policy.default_zone)
+        case = Case(person, line, details, wanted, now, zone)
         for judge in (self._expired, self._in_quiet_hours, self._not_best):
-            if (answer := judge(person, line, details, wanted, now, zone)) is not None:
+            if (answer := judge(case)) is not None:
                 return answer
-        return await self._capped(connection, person, line, details, now, zone)
+        return await self._capped(connection, case)
 
-    def _expired(
-        self, person: Person, line: Send, details: MessageDetails, wanted: datetime, now: datetime, zone: ZoneInfo
-    ) -> Answer | None:
-        if details.expires is None or now - wanted <= details.expires:
+    def _expired(self, case: Case) -> Answer | None:
+        expires = case.details.expires
+        if expires is None or case.now - case.wanted <= expires:
             return None
         return Answer(status="withheld", reason="expired before it could be sent")
 
-    def _in_quiet_hours(
-        self, person: Person, line: Send, details: MessageDetails, wanted: datetime, now: datetime, zone: ZoneInfo
-    ) -> Answer | None:
-        over = self._quiet_until(line, details, now, zone)
+    def _in_quiet_hours(self, case: Case) -> Answer | None:
+        over = self._quiet_until(case, case.now)
         if over is None:
             return None
-        if details.quiet_hours == "drop":
+        if case.details.quiet_hours == "drop":
             return Answer(status="withheld", reason="quiet hours")
-        return _held("quiet hours", over, zone)
+        return _held("quiet hours", over, case.zone)
 
-    def _not_best(
-        self, person: Person, line: Send, details: MessageDetails, wanted: datetime, now: datetime, zone: ZoneInfo
-    ) -> Answer | None:
-        hour = best_hour(person.hours) if details.moment == "best" and line.channel not in UNSEEN else None
-        if hour is None or now.astimezone(zone).hour == hour or line.fence or (line.reason or "").startswith(BEST):
-            return None  # Unknown, now, or its moment came before: something stronger has moved it, and it goes.
-        until = next_local(now, time(hour), zone)
-        moved = self._quiet_until(line, details, until, zone)
-        if details.expires is not None and (moved or until) - wanted > details.expires:
-            return None  # Better at any hour than not at all.
-        return _held(BEST if moved is None else f"{BEST}, moved out of quiet hours", moved or until, zone)
-
-    def _quiet_until(self, line: Send, details: MessageDetails, moment: datetime, zone: ZoneInfo) -> datetime | None:
-        if self._policy.quiet_hours is None or details.quiet_hours == "ignore" or line.channel in UNSEEN:
+    def _not_best(self, case: Case) -> Answer | None:
+        line, details = case.line, case.details
+        hour = best_hour(case.person.hours) if details.moment == "best" and line.channel not in UNSEEN else None
+        if hour is None or case.now.astimezone(case.zone).hour == hour:
             return None
-        return self._policy.quiet_hours.over(moment, zone)
+        if line.fence or (line.reason or "").startswith(BEST):
+            return None  # Its moment came before: something stronger has moved it, and it goes.
+        until = next_local(case.now, time(hour), case.zone)
+        moved = self._quiet_until(case, until)
+        if details.expires is not None and (moved or until) - case.wanted > details.expires:
+            return None  # Better at any hour than not at all.
+        return _held(BEST if moved is None else f"{BEST}, moved out of quiet hours", moved or until, case.zone)
 
-    async def _capped(
-        self,
-        connection: AsyncConnection,
-        person: Person,
-        line: Send,
-        details: MessageDetails,
-        now: datetime,
-        zone: ZoneInfo,
-    ) -> Answer | None:
+    def _quiet_until(self, case: Case, moment: datetime) -> datetime | None:
+        if self._policy.quiet_hours is None or case.details.quiet_hours == "ignore" or case.line.channel in UNSEEN:
+            return None
+        return self._policy.quiet_hours.over(moment, case.zone)
+
+    async def _capped(self, connection: AsyncConnection, case: Case) -> Answer | None:
+        line, details, now, zone = case.line, case.details, case.now, case.zone
         caps = [cap for cap in self._policy.caps if cap.topic in (None, details.topic)]
         if details.kind != "marketing" or line.channel == "webhook" or not caps:
             return None
         since = min(cap.since(now, zone) for cap in caps)
         others = [
             other
-            for other in await rivals_of(connection, person.user_id, since, now - YIELD)
+            for other in await rivals_of(connection, case.person.user_id, since, now - YIELD)
             if other.step_key != line.step_key and other.channel != "webhook"
         ]
         for cap in caps:

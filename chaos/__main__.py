@@ -19,6 +19,7 @@ import typer
 import uvloop
 from rich.console import Console
 
+from .beside import Turn, side_by_side
 from .meter import Meter
 from .page import page_of
 from .play import Kind, Play
@@ -43,21 +44,29 @@ def chaos(
     resume: Annotated[
         bool, typer.Option("--resume", help="Keep what has held before with this seed and size.")
     ] = False,
+    beside: Annotated[bool, typer.Option("--beside", help="Two scenarios at once, and one line about each.")] = False,
 ) -> None:
     """Take processes, databases and the provider away while messages are sent, and count what becomes of them."""
     names = [name.strip() for name in only.split(",") if name.strip()] or [*SCENARIOS]
+    if beside and resume:
+        raise typer.BadParameter("--beside plays everything again: leave --resume out")
     if unknown := [name for name in names if name not in SCENARIOS]:
         raise typer.BadParameter(f"there is no {', '.join(unknown)}; there are {', '.join(SCENARIOS)}")
     kinds: Sequence[Kind] = get_args(Kind) if database == "both" else [database]
     chosen = random.SystemRandom().randrange(1_000_000) if seed is None else seed
     err.print(f"seed {chosen}, size {size:g}; the same again with --seed {chosen} --size {size:g}")
+    turns = [Turn(name, kind) for name in names for kind in kinds]
     results: list[Result] = []
     try:
-        for name in names:
-            for kind in kinds:
-                result = _played(name, Play(kind, chosen, size, minutes * 60, Path(), began=0), out, resume=resume)
-                results.append(result)
-                _say(result)
+        if beside:
+            out.mkdir(parents=True, exist_ok=True)
+            play = Play("sqlite", chosen, size, minutes * 60, Path(), began=0)
+            results = uvloop.run(side_by_side(turns, play, out, _line))
+        else:
+            for turn in turns:
+                play = Play(turn.database, chosen, size, minutes * 60, Path(), began=0)
+                results.append(_played(turn.name, play, out, resume=resume))
+                _say(results[-1])
     except (KeyboardInterrupt, asyncio.CancelledError):
         err.print("stopped; what was finished is kept, go on with --resume")
         raise typer.Exit(130) from None
@@ -118,6 +127,16 @@ async def _guarded(name: str, play: Play) -> Result:
         return Result(
             scenario=name, title=title, database=play.database, seed=play.seed, size=play.size, problems=[broken]
         )
+
+
+def _line(result: Result) -> None:
+    """All that a build log needs to say; what is wrong is said in full."""
+    verdict = "[green]holds[/green]" if result.holds else "[red]does not hold[/red]"
+    parts = "; ".join(f"{part.name} {part.reached:,} of {part.asked:,} {part.unit}" for part in result.parts)
+    faults = sum(sum(part.faults.values()) for part in result.parts)
+    err.print(f"{result.scenario} on {result.database}, {result.seconds:.0f} s: {verdict}: {parts}; {faults:,} faults")
+    for problem in [*result.problems, *(problem for part in result.parts for problem in part.tally.problems)]:
+        err.print(f"  {problem}", style="red", markup=False)
 
 
 def _say(result: Result) -> None:

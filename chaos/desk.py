@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from temporalio.exceptions import ApplicationError
 
+from activities.channels.firebase import Firebase
 from activities.channels.sendgrid import SendGrid
 from activities.claims import step_of
 from activities.guard import Moments
 from activities.send import Sender
+from messages import Channel
 from settings import Settings
 from storage.database import UNREACHABLE, Database
 from storage.ledger import send_key
@@ -31,16 +34,22 @@ AT_A_TIME = 500
 THREADS = 64
 
 
+Tokens = Callable[[str], list[dict[str, str]]]
+"""The push addresses of a person."""
+
+
 @dataclass(frozen=True)
 class Message:
     """A template, and a journey that it is sent by."""
 
     journey: str
     template: str
+    channel: Channel = "email"
 
 
 MARKETING = Message("win_back", "win_back/last_offer")
 SERVICE = Message("onboarding", "onboarding/welcome")
+PUSH = Message("win_back", "win_back/we_miss_you", "push")
 
 
 def wanted(number: int, message: Message, user: str) -> SendRequest:
@@ -55,8 +64,8 @@ def wanted(number: int, message: Message, user: str) -> SendRequest:
         event_seq=0,
         first_run=f"run-{number}",
     )
-    request = MessageRequest(channel="email", template=message.template)
-    return SendRequest(walk=walk, step=f"email {message.template}", occurrence=1, messages=(request,))
+    request = MessageRequest(channel=message.channel, template=message.template)
+    return SendRequest(walk=walk, step=f"{message.channel} {message.template}", occurrence=1, messages=(request,))
 
 
 def key_of(request: SendRequest) -> str:
@@ -72,7 +81,7 @@ class Desk:
         self.sender = sender
         self.answers: dict[str, Answer] = {}
 
-    async def people(self, users: Iterable[str]) -> None:
+    async def people(self, users: Iterable[str], tokens: Tokens = lambda user: []) -> None:
         """Write down these people; everybody has an email address."""
         names = [*users]
         for place in range(0, len(names), AT_A_TIME):
@@ -80,7 +89,10 @@ class Desk:
                 known = await lock_people(
                     self.database, connection, names[place : place + AT_A_TIME], datetime.now(UTC)
                 )
-                about = [replace(person, traits={"email": f"{user}@example.com"}) for user, person in known.items()]
+                about = [
+                    replace(person, traits={"email": f"{user}@example.com"}, tokens=tokens(user))
+                    for user, person in known.items()
+                ]
                 await write_people(self.database, connection, about)
 
     async def once(self, request: SendRequest) -> None:
@@ -105,22 +117,32 @@ async def opened(
     url: str, home: Path, double: SendGridDouble, secret: str, *, threads: int = THREADS
 ) -> AsyncIterator[Desk]:
     """The Sender as the worker puts it together, with the shipped SendGrid channel calling the double."""
-    settings = Settings(
-        data_dir=home,
-        database=url,
-        caps="",
-        quiet_hours="",
-        secret=secret,
-        sendgrid_url=double.url,
-        opt_in="",
-        webhooks="",
-    )
-    database = Database(url)
+    settings = _settings(url, home, secret, sendgrid_url=double.url)
     who = (settings.sender, settings.sender_name)
     provider = SendGrid(double.api_key, sender=who, reply_to=None, host=double.url, threads=threads)
+    async with _with(settings, "email", provider) as desk:
+        yield desk
+
+
+@asynccontextmanager
+async def pushing(url: str, home: Path, key_file: Path, secret: str) -> AsyncIterator[Desk]:
+    """The same with the shipped Firebase channel, and so with Firebase's own client; the environment says where that calls."""
+    async with _with(_settings(url, home, secret), "push", Firebase(key_file, threads=THREADS)) as desk:
+        yield desk
+
+
+def _settings(url: str, home: Path, secret: str, **more: Any) -> Settings:
+    return Settings(
+        data_dir=home, database=url, caps="", quiet_hours="", secret=secret, opt_in="", webhooks="", rates="", **more
+    )
+
+
+@asynccontextmanager
+async def _with(settings: Settings, channel: Channel, provider: SendGrid | Firebase) -> AsyncIterator[Desk]:
+    database = Database(settings.database)
     try:
         await migrate(database)
-        yield Desk(database, sender_of(settings, database, Catalogue.load(), {"email": provider}))
+        yield Desk(database, sender_of(settings, database, Catalogue.load(), {channel: provider}))
     finally:
         await provider.close()
         await database.close()

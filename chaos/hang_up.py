@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
-from sqlalchemy import update
-
 from activities.channels.sendgrid import SendGrid
 from storage.database import Database
-from storage.tables import sends
 from tests.doubles.sendgrid import SendGridDouble
 from workflows.requests import SendRequest
 
 from . import databases, desk, shop
 from .desk import MARKETING, SERVICE, Desk, key_of, wanted
 from .evidence import Evidence
-from .faults import LOSES_THE_ANSWER, MIX, counted, in_doubt, least
+from .faults import MIX, counted, in_doubt, least, lost_after_acceptance
 from .naive import Naive
 from .offering import offer
 from .play import Play
+from .pushes import push, silence_is_over
 from .result import Bar, Part, Result
 from .telling import Telling
 from .walks import Walks, keys_of
@@ -35,11 +31,13 @@ NOTES = [
     "is moved into the past when the webhooks that come in time have come.",
     "A fifth of all messages is not told of before that: of these, service may go twice, and marketing may not.",
     "At the end a tenth of all messages is asked for again, as after a reset.",
+    "Push goes through firebase-admin to a double of Firebase. It has no webhooks: every push in doubt goes once more, and its "
+    "copy has to take the place of the first on the person's device. A third of the people has two devices.",
 ]
 
 
 async def run(play: Play) -> Result:
-    """The load without workflows, a part of it through Temporal, and the same load without the claim."""
+    """The load without workflows, a part of it through Temporal, pushes, and the first load again without the claim."""
     result = Result(scenario="T2", title=TITLE, database=play.database, seed=play.seed, size=play.size, notes=[*NOTES])
     async with databases.empty(play) as place:
         async with (
@@ -53,11 +51,15 @@ async def run(play: Play) -> Result:
                 doubled = sum(count > 1 for key, count in double.accepted.items() if key in marketing)
             result.parts.append(direct)
             result.parts.append(await _walked(play, town, {key_of(request) for request in _requests(play)}))
-        twice = await _naive(play, Database(place.url), direct.reached)
+            pushed = await push(play, town, 0.12)
+        twice, sent = await _naive(play, Database(place.url), direct.reached)
+    result.parts.append(pushed.part)
     result.bars = [
-        Bar(label="call, then record", value=twice),
+        Bar(label="call, then record" + (f" (of {sent:,})" if sent < direct.reached else ""), value=twice),
         Bar(label="the claim: marketing", value=doubled),
         Bar(label="the claim: service, as its policy says", value=direct.tally.repeated),
+        Bar(label=f"push: accepted (of {pushed.part.reached:,})", value=pushed.accepted_twice),
+        Bar(label=f"push: visible (of {pushed.part.reached:,})", value=pushed.visible_twice),
     ]
     result.caption = f"Messages that went twice, of {direct.reached:,}, with the same faults and the same seed"
     if not twice:
@@ -85,35 +87,26 @@ async def _direct(play: Play, town: shop.Shop, counter: Desk) -> Part:
             requests,
             counter.once,
             at_once=AT_ONCE,
-            over=play.until(0.5),
+            over=play.lasting(0.4),
             done=lambda count: play.show("sent without workflows", count, len(requests)),
         )
     await telling.catch_up()
-    await _silence_is_over(counter.database)
+    await silence_is_over(counter.database)
     doubted = [keys[key] for key, answer in counter.answers.items() if answer.until is not None]
     once_more = chances.sample(requests[:reached], reached // 10)
     await offer([*doubted, *once_more], counter.once, at_once=AT_ONCE)
     await telling.all()
-    lost = {
-        call.send_key for call in double.calls if call.behaviour.accepts and call.behaviour.name in LOSES_THE_ANSWER
-    }
     evidence = Evidence(
         wanted=frozenset(key_of(request) for request in requests[:reached]),
         accepted=double.accepted.copy(),
         ledger=await town.ledger(),
-        may_repeat=frozenset(service & silent & lost),
+        may_repeat=lost_after_acceptance(double.calls) & service & silent,
         in_doubt=in_doubt(double.calls),
         is_told=True,
         faults=counted(double.calls),
         least=least(reached),
     )
     return Part.of("without workflows", evidence, asked=len(requests), reached=reached, unit="messages")
-
-
-async def _silence_is_over(database: Database) -> None:
-    past = datetime.now(UTC) - timedelta(seconds=1)
-    async with database.write() as connection:
-        await connection.execute(update(sends).where(sends.c.status == "unknown").values(until=past))
 
 
 async def _walked(play: Play, town: shop.Shop, before: set[str]) -> Part:
@@ -125,7 +118,7 @@ async def _walked(play: Play, town: shop.Shop, before: set[str]) -> Part:
     try:
         async with telling.meanwhile():
             reached = 0
-            over = play.until(0.7)
+            over = play.lasting(0.12)
             while reached < asked and not over():
                 await walks.enter(range(reached, min(reached + 10, asked)))
                 reached = len(walks.entered)
@@ -153,8 +146,8 @@ async def _walked(play: Play, town: shop.Shop, before: set[str]) -> Part:
     )
 
 
-async def _naive(play: Play, database: Database, count: int) -> int:
-    """How many of as many messages went twice without the claim, with the same faults and seed."""
+async def _naive(play: Play, database: Database, count: int) -> tuple[int, int]:
+    """How many of as many messages went twice without the claim, with the same faults and seed; and how many were sent."""
     requests = _requests(play)[:count]
     async with SendGridDouble(keep_bodies=False) as double:
         double.mix(MIX, seed=play.seed)
@@ -164,13 +157,14 @@ async def _naive(play: Play, database: Database, count: int) -> int:
         try:
             naive = Naive(database, provider)
             await naive.prepare()
-            await offer(
+            sent = await offer(
                 map(key_of, requests),
                 naive.once,
                 at_once=AT_ONCE,
+                over=play.lasting(0.25),
                 done=lambda done: play.show("sent without the claim", done, count),
             )
         finally:
             await provider.close()
             await database.close()
-        return sum(times > 1 for times in double.accepted.values())
+        return sum(times > 1 for times in double.accepted.values()), sent

@@ -20,6 +20,9 @@ from .walks import Walks
 
 TITLE = "A storm of kills"
 FULL, KILLS, WORKERS = 10_000, 100, 4
+LEAST = 3
+PACE = 1.5
+"""Journeys are let in so slowly that this many times the kills that are needed fall upon them."""
 INSIDE = 150
 """Journeys that are under way at once; more would only wait."""
 TOGETHER = 10
@@ -62,7 +65,9 @@ async def _storm(play: Play, town: Shop, storm: Storm) -> Part:
             seen=await walks.seen(),
             is_told=True,
             faults=storm.faults() | {"died_in_the_call": died, "posts_repeated": walks.repeated},
-            least=dict.fromkeys(storm.faults(), 1) | {"workers_killed": play.count(KILLS, 3), "temporal_killed": 2},
+            least=dict.fromkeys(storm.faults(), 1)
+            | {"workers_killed": kills_needed(play, len(walks.entered))}
+            | {"temporal_killed": 2},
             problems=tuple(problems),
         )
     finally:
@@ -70,13 +75,19 @@ async def _storm(play: Play, town: Shop, storm: Storm) -> Part:
     return Part.of("whole journeys", evidence, asked=asked, reached=len(walks.entered), unit="journeys")
 
 
+def kills_needed(play: Play, entered: int) -> int:
+    """A hundred at full size, however far it came; smaller runs prove as much less as they have reached."""
+    return KILLS if play.size >= 1 else max(round(KILLS * entered / FULL), LEAST)
+
+
 async def _feed(play: Play, walks: Walks, storm: Storm, asked: int) -> None:
-    """Let people in as others leave; Temporal goes after a third and after two thirds of them or of the time."""
+    """Let people in as others leave, and as workers are killed; Temporal goes after a third and two thirds of them or of the time."""
     due = [(asked // 3, play.until(1 / 3)), (asked * 2 // 3, play.until(2 / 3))]
     over = play.until(1)
     begun = 0
     while begun < asked and not over():
-        if (inside := await walks.inside()) is not None and inside < INSIDE:
+        behind = storm.faults()["workers_killed"] < PACE * play.count(KILLS, LEAST) * (begun - INSIDE) / asked
+        if not behind and (inside := await walks.inside()) is not None and inside < INSIDE:
             some = [range(place, min(place + TOGETHER, asked)) for place in range(begun, begun + 50, TOGETHER)]
             await asyncio.gather(*(walks.enter(numbers) for numbers in some if numbers))
             begun = min(begun + 50, asked)

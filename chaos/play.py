@@ -35,6 +35,11 @@ class Play:
         """Whether that share of the whole time is over."""
         return lambda: time.monotonic() - self.began >= self.seconds * share
 
+    def lasting(self, share: float) -> Callable[[], bool]:
+        """Whether that share of the whole time is over from now on: for a part that begins when another has ended."""
+        end = time.monotonic() + self.seconds * share
+        return lambda: time.monotonic() >= end
+
     def chances(self, what: str) -> random.Random:
         """Chances of its own for each use, so that one drawing more does not change another's."""
         return random.Random(f"{self.seed}/{what}")

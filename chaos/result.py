@@ -29,10 +29,11 @@ class Part(BaseModel):
 
     @classmethod
     def of(cls, name: str, evidence: Evidence, *, asked: int, reached: int, unit: str) -> Part:
-        """Check the evidence."""
-        return cls(
-            name=name, asked=asked, reached=reached, unit=unit, faults=dict(evidence.faults), tally=check(evidence)
-        )
+        """Check the evidence; of nothing there is none."""
+        tally = check(evidence)
+        if not reached:
+            tally.problems.append("nothing was begun: give it more minutes")
+        return cls(name=name, asked=asked, reached=reached, unit=unit, faults=dict(evidence.faults), tally=tally)
 
 
 class Result(BaseModel):

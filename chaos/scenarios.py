@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from . import forgery, hang_up, kill_storm, outage, resets, unsubscribing
+from . import disorder, forgery, hang_up, kill_storm, outage, race, relay_gap, resets, unsubscribing
 from .play import Play
 from .result import Result
 
@@ -12,8 +12,13 @@ Scenario = Callable[[Play], Awaitable[Result]]
 SCENARIOS: dict[str, tuple[str, Scenario]] = {
     "T1": (kill_storm.TITLE, kill_storm.run),
     "T2": (hang_up.TITLE, hang_up.run),
+    "T3": (disorder.TITLE, disorder.run),
+    "T4": (relay_gap.TITLE, relay_gap.run),
     "T7": (forgery.TITLE, forgery.run),
     "T10": (unsubscribing.TITLE, unsubscribing.run),
+    "T13": (race.TITLE, race.run),
     "T16": (outage.TITLE, outage.run),
     "T14": (resets.TITLE, resets.run),
 }
+BUSY = frozenset({"T1", "T2"})
+"""Those that use all the processors they get; the others mostly wait."""

@@ -32,7 +32,16 @@ START = 90
 class Shop:
     """Everything that runs, and how each part is taken away."""
 
-    def __init__(self, home: Path, database_url: str, double: SendGridDouble, *, workers: int, **changes: str) -> None:
+    def __init__(
+        self,
+        home: Path,
+        database_url: str,
+        double: SendGridDouble,
+        *,
+        workers: int,
+        worker: str = "worker.py",
+        **changes: str,
+    ) -> None:
         self.double = double
         self.temporal_kills = 0
         place = programs.Place(home, CAPS="")
@@ -53,7 +62,7 @@ class Shop:
         }
         self.door = Program(home / "door.log", self.environment, "starter.py", "serve", ready="Front door")
         self.workers = [
-            Program(home / f"worker-{number}.log", self.environment, "worker.py", ready='"working"')
+            Program(home / f"worker-{number}.log", self.environment, worker, ready='"working"')
             for number in range(workers)
         ]
         self.database = Database(database_url)
@@ -108,9 +117,11 @@ class Shop:
 
 
 @asynccontextmanager
-async def opened(home: Path, url: str, double: SendGridDouble, *, workers: int, **changes: str) -> AsyncIterator[Shop]:
-    """The shop for as long as the block lasts, however it ends."""
-    shop = Shop(home, url, double, workers=workers, **changes)
+async def opened(
+    home: Path, url: str, double: SendGridDouble, *, workers: int, worker: str = "worker.py", **changes: str
+) -> AsyncIterator[Shop]:
+    """The shop for as long as the block lasts, however it ends; `worker` is the program, `changes` are variables."""
+    shop = Shop(home, url, double, workers=workers, worker=worker, **changes)
     try:
         await shop.open()
         yield shop

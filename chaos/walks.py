@@ -52,8 +52,12 @@ class Walks:
         await self._http.aclose()
 
     async def enter(self, numbers: Iterable[int]) -> None:
-        """Post these people and their event until the front door says 200, as a tracking client does."""
-        numbers = [*numbers]
+        """Post these people and their event until the front door says 200, as a tracking client does.
+
+        RuntimeError if it has not said so for STUCK seconds.
+        """
+        numbers, loop, said = [*numbers], asyncio.get_running_loop(), "nothing"
+        began = loop.time()
         body = {"batch": [call for number in numbers for call in _calls(number)]}
         while True:
             try:
@@ -61,8 +65,11 @@ class Walks:
                 if answer.status_code == 200:
                     self.entered.update(numbers)
                     return
-            except httpx.TransportError:
-                pass
+                said = str(answer.status_code)
+            except httpx.TransportError as error:
+                said = type(error).__name__
+            if loop.time() - began > STUCK:
+                raise RuntimeError(f"the front door has not taken an event for {STUCK} s; its last answer: {said}")
             self.repeated += 1
             await asyncio.sleep(0.3)
 

@@ -13,6 +13,7 @@ import events
 from activities import front_matter
 from events import Activity, Context, Event, Fact
 from ingestion.tags import GA4_NAMES
+from ingestion.tealium import TEALIUM_NAMES
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
@@ -65,12 +66,25 @@ def ga4_lines() -> Iterator[str]:
     yield from (f"| `{theirs}` | {ours} |" for theirs, ours in GA4_NAMES.items())
 
 
+def tealium_lines() -> Iterator[str]:
+    """A row for each name of Tealium that is translated."""
+    yield "| Tealium | Here |"
+    yield "| --- | --- |"
+    yield from (f"| `{theirs}` | {ours} |" for theirs, ours in TEALIUM_NAMES.items())
+
+
 def key_lines() -> list[str]:
     """The table of front matter keys, as the module that reads them has it."""
     return [line.replace("| key ", "| Key ") for line in (front_matter.__doc__ or "").splitlines() if line[:1] == "|"]
 
 
-TABLES = {"events": event_lines, "facts": fact_lines, "ga4": ga4_lines, "front matter": key_lines}
+TABLES = {
+    "events": event_lines,
+    "facts": fact_lines,
+    "ga4": ga4_lines,
+    "tealium": tealium_lines,
+    "front matter": key_lines,
+}
 
 
 def tests_naming(situation: str) -> list[tuple[Path, str]]:

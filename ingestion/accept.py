@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,10 +17,11 @@ from context.device import device_of
 from context.location import Places
 from errors import EventConflict, EventError, JourneymanError, PartDied
 from events import Context
+from meters import EVENTS
 from profiles.person import Person
 from storage.acceptance import add_events, add_routes, claim_anonymous, digests_of, lock_anonymous, owners_of
 from storage.consents import adopt_consent, put_consent
-from storage.database import UNREACHABLE, Database
+from storage.database import DATABASE, UNREACHABLE, Database
 from storage.people import lock_people, read_carts, write_carts, write_people
 
 from .consequences import Consequences, Stored
@@ -31,6 +32,34 @@ from .opaque import Opaque
 GROUP = 200
 LATENESS = timedelta(days=3)
 """How old an anonymous event may be to be routed when the person is identified."""
+
+
+@dataclass
+class Call:
+    """Events that were handed over together, and are sent again together."""
+
+    error: Exception | None = None
+    """What the database raised for one of them; those behind it are not stored then: they would come before it."""
+
+
+@dataclass(slots=True)
+class Waiting:
+    """An event that somebody waits to be told of."""
+
+    message: Incoming
+    answer: asyncio.Future[bool]
+    call: Call
+
+    def settle(self, result: bool | Exception | None) -> None:
+        """Tell it, unless nobody waits any more."""
+        if isinstance(result, DATABASE) and not isinstance(result, IntegrityError):
+            self.call.error = result
+        if result is None or self.answer.done():
+            return
+        if isinstance(result, Exception):
+            self.answer.set_exception(result)
+        else:
+            self.answer.set_result(result)
 
 
 class Acceptor:
@@ -53,8 +82,10 @@ class Acceptor:
         self._opaque = opaque
         self._dates = dates
         self._committed = committed
-        self._waiting: list[tuple[Incoming, asyncio.Future[bool]]] = []
+        self._waiting: list[Waiting] = []
         self._wake = asyncio.Event()
+        self._alike: tuple[Any, Context] | None = None
+        """What the context of a message was looked up by, and found: the messages of a batch mostly share it."""
         self.life = Life("acceptance of events")
 
     async def __aenter__(self) -> Acceptor:
@@ -72,13 +103,17 @@ class Acceptor:
         self.life.check()
         loop = asyncio.get_running_loop()
         futures: list[asyncio.Future[bool]] = [loop.create_future() for _ in messages]
-        self._waiting += zip(messages, futures, strict=True)
+        call = Call()
+        self._waiting += [Waiting(message, future, call) for message, future in zip(messages, futures, strict=True)]
         self._wake.set()
         results = await asyncio.gather(*futures, return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException) and not isinstance(result, EventError):
                 raise result
-        return [result for result in results if isinstance(result, (bool, JourneymanError))]
+        answers = [result for result in results if isinstance(result, (bool, JourneymanError))]
+        for outcome, count in (("new", answers.count(True)), ("known", answers.count(False))):
+            EVENTS.labels(outcome).inc(count)
+        return answers
 
     async def _run(self) -> None:
         try:
@@ -89,26 +124,26 @@ class Acceptor:
                     await self._take(group)
                     del self._waiting[: len(group)]
         finally:
-            for _, future in self._waiting:
-                if not future.done():
-                    future.set_exception(PartDied("Nothing is accepted any more; send it again."))
+            for each in self._waiting:
+                if not each.answer.done():
+                    each.answer.set_exception(PartDied("Nothing is accepted any more; send it again."))
 
-    async def _take(self, group: list[tuple[Incoming, asyncio.Future[bool]]]) -> None:
-        messages = [message for message, _ in group]
+    async def _take(self, group: list[Waiting]) -> None:
+        for each in group:
+            each.settle(each.call.error)
+        if not (wanted := [each for each in group if each.call.error is None]):
+            return
         try:
-            results = await self.commit(messages)
+            results = await self.commit([each.message for each in wanted])
         except UNREACHABLE as error:
-            results = [error] * len(group)
+            results = [error] * len(wanted)
         except Exception:
             # One of them cannot be stored, or another front door has just stored its id: no other is harmed by it.
-            results = [await self._alone(message) for message in messages]
-        for (_, future), result in zip(group, results, strict=True):
-            if future.done():
-                continue
-            if isinstance(result, Exception):
-                future.set_exception(result)
-            else:
-                future.set_result(result)
+            for each in wanted:
+                each.settle(each.call.error or await self._alone(each.message))
+            return
+        for each, result in zip(wanted, results, strict=True):
+            each.settle(result)
 
     async def _alone(self, message: Incoming) -> bool | Exception:
         try:
@@ -127,6 +162,7 @@ class Acceptor:
     async def commit(self, group: Sequence[Incoming]) -> list[bool | Exception]:
         """One transaction for the group."""
         messages = [self._named(message) for message in group]
+        self._alike = None
         now = datetime.now(UTC)
         async with self._database.write() as connection:
             anonymous_ids = {message.anonymous_id for message in messages if message.anonymous_id}
@@ -171,13 +207,21 @@ class Acceptor:
     def _context(self, message: Incoming, person: Person | None) -> Context:
         if message.second_hand:
             return Context()
+        zone = (person.zone if person else None) or _text(message.traits.get("timezone"))
+        country = person.country if person else None
+        asked = (message.context, message.headers, message.ip, message.peer, zone, country)
+        if self._alike is None or self._alike[0] != asked:
+            self._alike = asked, self._looked_up(message, zone, country)
+        return self._alike[1]
+
+    def _looked_up(self, message: Incoming, zone: str | None, country: str | None) -> Context:
         device = device_of(message.context, message.headers)
         location = self._places.locate(
             # A backend that reports for its users connects from its own address, which says nothing about them.
             ip=message.ip or (message.peer if device.platform != "server" else None),
             context=message.context,
-            profile_zone=(person.zone if person else None) or _text(message.traits.get("timezone")),
-            profile_country=person.country if person else None,
+            profile_zone=zone,
+            profile_country=country,
         )
         return Context(device=device, location=location, referrer=_referrer(message.context))
 

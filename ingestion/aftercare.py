@@ -1,4 +1,4 @@
-"""How starts that were never acknowledged and runs that are to close are seen to, and who waits for them is let in."""
+"""How starts that were never acknowledged, runs that are to close and what they leave behind are seen to."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from functools import partial
 
 import structlog
 from temporalio.exceptions import WorkflowAlreadyStartedError
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
 from events import Event
 from storage.database import DATABASE, Database
 from storage.facts import read_events
 from storage.hands import Hands
+from storage.holds import overdue, settle_left
 from storage.people import lock_people
 from storage.runs import (
     Entry,
@@ -32,13 +33,14 @@ from storage.runs import (
 )
 from workflows.catalogue import Catalogue
 
+from .circuit import is_refusal
 from .departures import Departures
-from .router import Router, Start
+from .router import TOGETHER, Router, Start
 
-AWAY = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
-"""Answers that mean Temporal itself is not there, not that one run is wrong."""
 STALE = timedelta(seconds=30)
 """How long a start may be under way before it is repeated."""
+MINUTE = 60.0
+"""Seconds between two looks at messages that should have been settled."""
 log = structlog.get_logger()
 
 
@@ -87,6 +89,7 @@ class Aftercare:
         async with self._database.write() as connection:
             now = datetime.now(UTC)
             person = (await lock_people(self._database, connection, [run.place.user_id], now))[run.place.user_id]
+            await settle_left(connection, run.place, run.entry_id, now)
             await remove_run(connection, run.place, run.entry_id)
             if await run_at(connection, run.place) is not None:
                 return
@@ -97,7 +100,12 @@ class Aftercare:
             await self._start(start.entry, start.event)
 
     async def sweep(self) -> None:
-        """Once a second, look after runs that are to close, entries that wait for them, and starts left under way."""
+        """Once a second, look after runs that are to close, entries that wait for them, and starts left under way.
+
+        At once and then every minute after messages that should have been settled: support may have stopped their run.
+        """
+        loop = asyncio.get_running_loop()
+        looked = loop.time() - MINUTE
         while True:
             await asyncio.sleep(1)
             try:
@@ -105,6 +113,10 @@ class Aftercare:
                     await self._look_after(run.place, partial(self._close_if_closed, run))
                 for entry in await self._stale():
                     await self._look_after(entry.place, partial(self._start_if_stale, entry))
+                if loop.time() - looked >= MINUTE:
+                    looked = loop.time()
+                    for place, entry_id in await self._overdue():
+                        await self._look_after(place, partial(self._settle_if_gone, place, entry_id))
             except (RPCError, *DATABASE) as error:
                 log.warning("looking after closing runs failed; trying again", error=type(error).__name__)
 
@@ -117,7 +129,7 @@ class Aftercare:
         except DATABASE:
             raise
         except RPCError as error:
-            if error.status in AWAY:
+            if is_refusal(error):
                 raise
             log.warning("Temporal refuses to look after a run", journey=place.journey, error=error.status.name)
         except Exception as error:
@@ -126,6 +138,17 @@ class Aftercare:
     async def _close_if_closed(self, run: OpenRun) -> None:
         if await self._departures.is_closed(run):
             await self.close(run)
+
+    async def _settle_if_gone(self, place: Place, entry_id: str) -> None:
+        """Settle what this pass has left behind, if its run is closed."""
+        async with self._database.write() as connection:
+            now = datetime.now(UTC)
+            await lock_people(self._database, connection, [place.user_id], now)
+            run = await run_at(connection, place)
+            if run is None or run.entry_id != entry_id:
+                await settle_left(connection, place, entry_id, now)
+                return
+        await self._close_if_closed(run)
 
     async def _start_if_stale(self, entry: Entry) -> None:
         """Repeat a start; unless it was acknowledged before the person came into our hands."""
@@ -136,11 +159,17 @@ class Aftercare:
             await self._start(entry, event, again=True)
 
     async def _start(self, entry: Entry, event: Event, *, again: bool = False) -> None:
-        """Start the entry's run, and note that at once."""
-        if (run_id := await self.depart(entry, event, again=again)) is not None:
-            async with self._database.write() as connection:
-                await lock_people(self._database, connection, [entry.place.user_id], datetime.now(UTC))
-                await set_started(connection, entry, run_id)
+        """Start the entry's run, tell it what came while it had to wait, and note that at once."""
+        if (run_id := await self.depart(entry, event, again=again)) is None:
+            return
+        async with self._database.read() as connection:
+            missed = await self._router.missed(connection, entry)
+        run = OpenRun(entry.place, entry.event_id, entry.seq, run_id, "open", entry.seq, entry.entered_at)
+        for start in range(0, len(missed), TOGETHER):
+            await self._departures.inform(run, tuple(missed[start : start + TOGETHER]))
+        async with self._database.write() as connection:
+            await lock_people(self._database, connection, [entry.place.user_id], datetime.now(UTC))
+            await set_started(connection, entry, run_id)
 
     async def _give_way(self, entry: Entry, run_id: str | None) -> None:
         """Let the entry wait for a run of its id that something else has started."""
@@ -154,6 +183,10 @@ class Aftercare:
         """Entries whose start was decided and never acknowledged: their relay died in between."""
         async with self._database.read() as connection:
             return await stale_entries(connection, datetime.now(UTC) - STALE, 100)
+
+    async def _overdue(self) -> list[tuple[Place, str]]:
+        async with self._database.read() as connection:
+            return await overdue(connection, datetime.now(UTC), 100)
 
     async def _closing(self) -> list[OpenRun]:
         async with self._database.read() as connection:

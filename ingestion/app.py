@@ -8,21 +8,27 @@ from typing import Any
 
 from sqlalchemy import Row
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from errors import PartDied, SettingsError
+from errors import NotAdmitted, NotPermitted, PartDied, SettingsError
 from messages import RenderedCall, RenderedCard, RenderedEmail
-from storage.database import Database
+from storage.aside import count_aside
+from storage.database import UNREACHABLE, Database
 from storage.ledger import kept
 from storage.routing import backlog
 
 from .accept import Acceptor
-from .answers import problem
+from .answers import problem, refused
+from .cross_origin import CrossOrigin
 from .intake import Intake
 from .keys import Keys, write_key
 from .life import Life
+from .load import Load
+from .local import is_local
+from .origins import Origins
 from .outbox_page import OutboxMessage, outbox_page
 from .segment import messages
 
@@ -36,21 +42,27 @@ ALIASES = {
     "batch": ("batch", "b", "import"),
 }
 """The paths below /v1 that Segment's and RudderStack's clients use for each call."""
-LOOPBACK = frozenset({"127.0.0.1", "::1"})
-"""Addresses of this machine; a proxy in front says in X-Forwarded-For whom it speaks for."""
 
 
 class FrontDoor:
     """The routes that every front door has."""
 
     def __init__(
-        self, acceptor: Acceptor, database: Database, write_keys: frozenset[str], lives: Iterable[Life] = ()
+        self,
+        acceptor: Acceptor,
+        database: Database,
+        write_keys: frozenset[str],
+        lives: Iterable[Life] = (),
+        origins: Origins = Origins(),
+        page_keys: frozenset[str] = frozenset(),
+        load: Load | None = None,
     ) -> None:
-        """`lives` are the parts of this process that `/health` answers for."""
-        self.keys = Keys(write_keys)
-        self.intake = Intake(acceptor, self.keys)
+        """`lives` are the parts of this process that `/health` answers for; pages of `origins` may speak to us."""
+        self.keys = Keys(write_keys, page_keys, database)
+        self.intake = Intake(acceptor, self.keys, load)
         self._database = database
         self._lives = tuple(lives)
+        self._origins = origins
 
     def app(self, *others: BaseRoute) -> Starlette:
         """The ASGI application; `others` are routes to serve beside the front door's own."""
@@ -64,7 +76,8 @@ class FrontDoor:
             Route("/outbox", self.outbox, methods=["GET"]),
             Route("/health", self.health),
         ]
-        return Starlette(routes=[*doors, *pages, *others])
+        beyond = Middleware(CrossOrigin, origins=self._origins)
+        return Starlette(routes=[*doors, *pages, *others], middleware=[beyond])
 
     def _door(self, kind: str) -> Any:
         async def door(request: Request) -> Response:
@@ -73,11 +86,17 @@ class FrontDoor:
         return door
 
     async def outbox(self, request: Request) -> Response:
-        """The messages that stayed here, as they would look; from another machine only with the write key."""
-        peer = request.client.host if request.client else ""
-        if peer not in LOOPBACK and not self.keys.lets_in(write_key(request.headers)):
-            asked_for = {"WWW-Authenticate": 'Basic realm="the write key as user name"'}
-            return problem(401, "These are people's messages: sign in with a write key as the user name.", asked_for)
+        """The messages that stayed here, as they would look; from another machine only with a key that may read."""
+        if not is_local(request):
+            try:
+                await self.keys.admit(write_key(request.headers), "read")
+            except NotPermitted as error:
+                return refused(error)
+            except NotAdmitted:
+                asked_for = {"WWW-Authenticate": 'Basic realm="a key as user name"'}
+                return problem(401, "These are people's messages: sign in with a key as the user name.", asked_for)
+            except UNREACHABLE:
+                return problem(503, "Keys cannot be looked up now; try again in a moment.", {"Retry-After": "2"})
         asked = request.query_params
         channel, user_id = asked.get("channel"), asked.get("user")
         async with self._database.read() as connection:
@@ -86,7 +105,7 @@ class FrontDoor:
         return HTMLResponse(outbox_page([_kept(row, now) for row in rows], channel=channel, user=user_id))
 
     async def health(self, _: Request) -> Response:
-        """Whether every part lives and the database answers, and how many events wait for Temporal."""
+        """Whether every part lives and the database answers, how many events wait for Temporal, and how many are set aside."""
         try:
             for life in self._lives:
                 life.check()
@@ -94,7 +113,8 @@ class FrontDoor:
         except (PartDied, SettingsError) as error:
             return problem(503, str(error), {"Retry-After": "2"})
         async with self._database.read() as connection:
-            return JSONResponse({"status": "ok", "unrouted": await backlog(connection)})
+            counts = {"unrouted": await backlog(connection), "set_aside": await count_aside(connection)}
+        return JSONResponse({"status": "ok", **counts})
 
 
 def _kept(row: Row[Any], now: datetime) -> OutboxMessage:

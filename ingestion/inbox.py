@@ -2,140 +2,112 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from errors import EventError, EventTooLarge
-from storage.database import UNREACHABLE, Database
-from storage.inbox import InAppMessage, inbox_of, mark_read
-from storage.people import read_person, write_people
+from errors import EventError, NotAdmitted
+from profiles.inbox_tokens import InboxPass, InboxTokens
+from storage.arrivals import known_since
+from storage.database import Database
+from storage.inbox import inbox_of
 
-from .answers import problem
-from .bodies import read_body
-from .keys import WRONG_KEY, write_key
+from .accept import Acceptor
+from .inbox_json import IDS, LONGEST_ID, MOST, NO_STORE, body_of, done, guarded, ids_of, listed
+from .keys import Keys, write_key
 from .opaque import Opaque
+from .own_inbox import OwnInbox
+from .reading import note_read
+from .streams import Streams
 
-MOST = 100
-"""Messages that are given, and ids that are taken, at once."""
-LONGEST_ID = 200
-BODY_LIMIT = 32 * 1024
-PATIENCE = 10.0
-"""Seconds that a body may take to arrive."""
-log = structlog.get_logger()
+USUAL = timedelta(days=1)
+SHORTEST, LONGEST = timedelta(minutes=1), timedelta(days=30)
+"""For how long a token opens somebody's inbox."""
+EXPIRES_IN = '{"expires_in": seconds}, or nothing'
+STREAM = "stream"
 
 
-def inbox_routes(database: Database, opaque: Opaque, lets_in: Callable[[str | None], bool]) -> list[Route]:
-    """`GET /v1/inbox/{user_id}` and `POST /v1/inbox/{user_id}/read`, for who has a write key that `lets_in` knows."""
-    inbox = Inbox(database, opaque, lets_in)
+def inbox_routes(
+    database: Database,
+    acceptor: Acceptor,
+    opaque: Opaque,
+    keys: Keys,
+    tokens: InboxTokens,
+    streams: Streams | None = None,
+) -> list[Route]:
+    """For who has a key that may read: `GET /v1/inbox/{user_id}`, and `POST` to `read` and `token` below it.
+
+    For the person, who has a token: `GET /v1/inbox`, `/v1/inbox/stream` where there are streams, and `POST` to
+    `/v1/inbox/seen` and `/v1/inbox/clicked`.
+    """
+    inbox, own = Inbox(database, opaque, keys, tokens), OwnInbox(database, acceptor, tokens, streams)
+
+    async def stream(request: Request) -> Response:
+        # Somebody may have that very id: who asks with a key means them.
+        try:
+            return await inbox.show(request)
+        except NotAdmitted:
+            return await own.stream(request)
+
     return [
-        Route("/v1/inbox/{user_id:path}/read", _guarded(inbox.read), methods=["POST"]),
-        Route("/v1/inbox/{user_id:path}", _guarded(inbox.show), methods=["GET"]),
+        Route("/v1/inbox", guarded(own.show), methods=["GET"]),
+        Route(f"/v1/inbox/{STREAM}", guarded(stream), methods=["GET"]),
+        Route("/v1/inbox/seen", guarded(own.seen), methods=["POST"]),
+        Route("/v1/inbox/clicked", guarded(own.clicked), methods=["POST"]),
+        Route("/v1/inbox/{user_id:path}/token", guarded(inbox.token), methods=["POST"]),
+        Route("/v1/inbox/{user_id:path}/read", guarded(inbox.read), methods=["POST"]),
+        Route("/v1/inbox/{user_id:path}", guarded(inbox.show), methods=["GET"]),
     ]
 
 
 class Inbox:
     """People's in-app messages as JSON."""
 
-    def __init__(self, database: Database, opaque: Opaque, lets_in: Callable[[str | None], bool]) -> None:
+    def __init__(self, database: Database, opaque: Opaque, keys: Keys, tokens: InboxTokens) -> None:
         self._database = database
         self._opaque = opaque
-        self._lets_in = lets_in
+        self._keys = keys
+        self._tokens = tokens
 
     async def show(self, request: Request) -> Response:
         """The person's newest messages that have not expired; of somebody we have never heard of there are none."""
-        if not self._lets_in(write_key(request.headers)):
-            return problem(401, WRONG_KEY)
+        await self._keys.admit(write_key(request.headers), "read")
         user_id = self._user(request)
         async with self._database.read() as connection:
-            found = await inbox_of(connection, user_id, datetime.now(UTC), MOST)
-        answer = {"messages": [_written(message) for message in found]}
-        return JSONResponse(answer, headers={"Cache-Control": "no-store"})
+            return listed(await inbox_of(connection, user_id, datetime.now(UTC), MOST))
 
     async def read(self, request: Request) -> Response:
         """Note the messages under "ids" as read; one id that is wrong harms none of the others."""
-        body = _object(await read_body(request, BODY_LIMIT, PATIENCE))
-        if not self._lets_in(write_key(request.headers, body)):
-            return problem(401, WRONG_KEY)
-        user_id, ids = self._user(request), _ids(body)
-        own = await self._mark(user_id, ids) if ids else {}
-        strange = [place for place, one in enumerate(ids) if one not in own]
-        if strange and not own:
-            return problem(404, "ids: none of them is an in-app message of this person.")
-        answer: dict[str, Any] = {"success": True}
-        if strange:
-            answer["rejected"] = [
-                {"index": place, "error": "This is no in-app message of this person."} for place in strange
-            ]
-        return JSONResponse(answer)
+        body = await body_of(request, IDS)
+        await self._keys.admit(write_key(request.headers, body), "read")
+        user_id, ids = self._user(request), ids_of(body)
+        return done(ids, await note_read(self._database, user_id, ids) if ids else {})
 
-    async def _mark(self, user_id: str, ids: list[str]) -> dict[str, bool]:
-        now = datetime.now(UTC)
-        async with self._database.write() as connection:
-            # Not lock_people, which creates who is not there: somebody who was erased stays erased.
-            await self._database.lock(connection, [user_id])
-            own = await mark_read(connection, user_id, ids, now)
-            if any(own.values()) and (person := await read_person(connection, user_id)) is not None:
-                person.attend(now)  # once, however many messages were on the screen: it was one look
-                await write_people(self._database, connection, [person])
-        return own
+    async def token(self, request: Request) -> Response:
+        """A token with which the person's own browser or app opens this inbox, for "expires_in" seconds."""
+        body = await body_of(request, EXPIRES_IN, or_nothing=True)
+        await self._keys.admit(write_key(request.headers, body), "read")
+        user_id, lifetime = self._user(request), _lifetime(body)
+        async with self._database.read() as connection:
+            since = (await known_since(connection, [user_id])).get(user_id)
+        expires_at = (datetime.now(UTC) + lifetime).replace(microsecond=0)
+        token = self._tokens.token(InboxPass(user_id, expires_at, since))
+        return JSONResponse({"token": token, "expires_at": expires_at.isoformat()}, headers=NO_STORE)
 
     def _user(self, request: Request) -> str:
         """The id under which the person's events are stored."""
-        user_id = str(request.path_params["user_id"])
+        user_id = str(request.path_params.get("user_id", STREAM))
         if not 0 < len(user_id) <= LONGEST_ID or not user_id.isprintable():
             raise EventError(f"user id: between 1 and {LONGEST_ID} printable characters.")
         return self._opaque.user_id(user_id)
 
 
-def _guarded(act: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-    async def door(request: Request) -> Response:
-        try:
-            return await act(request)
-        except EventTooLarge as error:
-            return problem(413, str(error))
-        except EventError as error:
-            return problem(400, str(error))
-        except Exception as error:
-            # The type alone is logged, texts may name people.
-            level = log.warning if isinstance(error, UNREACHABLE) else log.error
-            level("an inbox could not be opened", error=type(error).__name__)
-            return problem(503, "The inbox cannot be opened; try again in a moment.", {"Retry-After": "2"})
-
-    return door
-
-
-def _object(raw: bytes) -> dict[str, Any]:
-    try:
-        body = json.loads(raw)
-    except (ValueError, RecursionError):
-        raise EventError('The body is not JSON; send {"ids": [...]} in UTF-8.') from None
-    if not isinstance(body, dict):
-        raise EventError('The body is not a JSON object; send {"ids": [...]}.')
-    return body
-
-
-def _ids(body: dict[str, Any]) -> list[str]:
-    ids = body.get("ids")
-    if not isinstance(ids, list) or len(ids) > MOST:
-        raise EventError(f"ids: expected a list of at most {MOST} messages' ids.")
-    if not all(isinstance(one, str) and len(one) <= LONGEST_ID and one.isprintable() for one in ids):
-        raise EventError("ids: each is a text, as the inbox gives it.")
-    return ids
-
-
-def _written(message: InAppMessage) -> dict[str, Any]:
-    return {
-        "id": message.id,
-        "template": message.template,
-        **vars(message.card),
-        "sent_at": message.sent_at.isoformat(),
-        "expires_at": message.expires_at and message.expires_at.isoformat(),
-        "read_at": message.read_at and message.read_at.isoformat(),
-    }
+def _lifetime(body: dict[str, Any]) -> timedelta:
+    seconds = body.get("expires_in", int(USUAL.total_seconds()))
+    least, most = int(SHORTEST.total_seconds()), int(LONGEST.total_seconds())
+    if isinstance(seconds, bool) or not isinstance(seconds, int) or not least <= seconds <= most:
+        raise EventError(f"expires_in: a whole number of seconds, from {least} to {most}.")
+    return timedelta(seconds=seconds)

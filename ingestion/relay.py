@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import traceback
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import structlog
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from meters import ROUTED, ROUTING_FAILED
+from storage.aside import set_aside
 from storage.database import DATABASE, Database
 from storage.facts import read_events
 from storage.hands import Hands
 from storage.people import lock_people
-from storage.routing import backlog, routed, routes_of, set_aside, unrouted
+from storage.routing import HELD_BACK, backlog, failed, hold_back, routed, routes_of, unrouted
 from storage.runs import Entry, OpenRun, Place, set_started
 from workflows.catalogue import Catalogue
 
 from .aftercare import Aftercare
+from .circuit import LONGEST, Circuit, is_refusal
 from .departures import Departures, StillStarting
 from .life import Life
 from .router import Action, Cancel, Inform, Router, Start, Verify
+from .trouble import problem_of
 
 AT_ONCE = 16
 """People whose events are routed at the same time."""
@@ -49,6 +51,7 @@ class Relay:
         self._departures = Departures(client, task_queue)
         self._hands = Hands(database)
         self._aftercare = Aftercare(database, catalogue, self._router, self._departures, self._hands)
+        self._circuit = Circuit()
         self._wake = asyncio.Event()
         self._due: dict[str, None] = {}
         self._busy: set[str] = set()
@@ -87,6 +90,7 @@ class Relay:
                     self._due.update(dict.fromkeys(await self._unrouted()))
                 while free := next((user for user in self._due if user not in self._busy), None):
                     await slots.acquire()
+                    await self._circuit.turn(free)
                     del self._due[free]
                     self._busy.add(free)
                     group.create_task(self._person(free, slots))
@@ -116,6 +120,7 @@ class Relay:
                 "a person's events could not be routed; they stay and are tried again", error=type(error).__name__
             )
         finally:
+            self._circuit.over(user_id)
             self._busy.discard(user_id)
             slots.release()
             if user_id in self._due:
@@ -127,14 +132,19 @@ class Relay:
         try:
             actions = await self._decide(user_id, seqs, most)
             if actions:
-                return await self._acknowledge(user_id, seqs, await self._carry_out(actions))
+                started = await self._carry_out(actions)
+                self._circuit.answered()
+                return await self._acknowledge(user_id, seqs, started)
         except RPCError as error:
-            await self._later(seqs[0], f"Temporal answered {error.status.name}", error)
+            refused = is_refusal(error)
+            if refused:
+                self._circuit.refused(user_id)
+            await self._later(seqs[0], f"Temporal answered {error.status.name}", refused=refused)
             return False
         except DATABASE:
             raise
         except StillStarting as error:
-            await self._later(seqs[0], str(error), error)
+            await self._later(seqs[0], str(error))
             return False
         except Exception as error:
             if not seqs:
@@ -143,20 +153,32 @@ class Relay:
                 # One of them cannot be routed; those before it can.
                 await self.route(user_id, 1)
                 return True
-            await self._later(seqs[0], f"{type(error).__name__} in a journey's condition", error)
-            return False
+            return await self._at_fault(user_id, seqs[0], problem_of(error))
         return len(seqs) >= BATCH
 
-    async def _later(self, seq: int, problem: str, error: Exception) -> None:
+    async def _later(self, seq: int, problem: str, *, refused: bool = False) -> None:
+        """Something is in the way of this event that is not its fault: it waits for ever, however often that is."""
         log.warning(
             "an event could not be routed; it and the person's later ones are tried again", seq=seq, problem=problem
         )
-        if not isinstance(error, RPCError):
-            # Where, and not the traceback: the logger would print every local with it, and with them who it was about.
-            frame = traceback.extract_tb(error.__traceback__)[-1]
-            log.warning("the reason", error=type(error).__name__, file=Path(frame.filename).name, line=frame.lineno)
+        ROUTING_FAILED.labels("temporal" if refused else "other").inc()
+        longest = timedelta(seconds=LONGEST) if refused else HELD_BACK
         async with self._database.write() as connection:
-            await set_aside(connection, seq, datetime.now(UTC), problem)
+            await hold_back(connection, seq, datetime.now(UTC), problem, longest=longest)
+
+    async def _at_fault(self, user_id: str, seq: int, problem: str) -> bool:
+        """The event itself cannot be routed: try it again, or set it aside; whether the person's later ones may go on."""
+        ROUTING_FAILED.labels("event").inc()
+        async with self._database.write() as connection:
+            now = datetime.now(UTC)
+            await lock_people(self._database, connection, [user_id], now)
+            if tries := await failed(connection, seq, now, problem):
+                await set_aside(self._database, connection, user_id, seq, now, problem, tries)
+        if tries:
+            log.error("an event was set aside; see `starter.py events`", seq=seq, problem=problem, tries=tries)
+        else:
+            log.warning("an event cannot be routed; it and the person's later ones wait", seq=seq, problem=problem)
+        return bool(tries)
 
     async def _decide(self, user_id: str, seqs: list[int], most: int | None) -> list[Action]:
         """One transaction: what the person's next events, whose places go into `seqs`, are to cause."""
@@ -169,6 +191,7 @@ class Relay:
             actions = await self._router.route(connection, person, await read_events(connection, seqs), now)
             if not actions:
                 await routed(connection, seqs)
+                ROUTED.inc(len(seqs))
             return actions
 
     async def _carry_out(self, actions: Iterable[Action]) -> dict[Entry, str]:
@@ -200,6 +223,7 @@ class Relay:
             for entry, run_id in started.items():
                 await set_started(connection, entry, run_id)
             await routed(connection, seqs)
+            ROUTED.inc(len(seqs))
             return bool(await routes_of(connection, user_id, now, 1))
 
 

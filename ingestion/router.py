@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from events import Event
 from profiles.person import Person
 from storage.database import Database
-from storage.facts import newest_first, read_events
+from storage.facts import accepted_after, newest_first, read_events
 from storage.holds import withdraw
 from storage.runs import Entry, OpenRun, Place, add_entry, entries_at, put_run, runs_of, set_ending, set_entry
 from workflows.catalogue import Catalogue, Listed
@@ -58,6 +58,8 @@ Action = Start | Cancel | Inform | Verify
 
 OVERDUE = timedelta(minutes=1)
 """How long after its time a run that has not begun is still believed to be open without asking the server."""
+TOGETHER = 100
+"""How many events one signal carries."""
 
 
 class Router:
@@ -160,6 +162,24 @@ class Router:
         await self.open(connection, journey, entry, found[0])
         return Start(entry, found[0])
 
+    async def missed(self, connection: AsyncConnection, entry: Entry) -> list[Event]:
+        """What the run of an entry that has waited should have heard meanwhile, up to the goal that will end it.
+
+        None of it was told to the run before, which was ending by then. What is still to be routed is told twice; a run
+        takes each event once.
+        """
+        listed = self._catalogue[entry.place.journey]
+        journey, found = listed.journey, list[Event]()
+        if journey.quiet is not None:
+            return found  # It has not begun, and looks for itself when it does.
+        names = listed.wait_names | journey.goal_names
+        async for event in accepted_after(connection, entry.place.user_id, names, since=entry.seq):
+            if journey.is_goal(event, entry.place.key):
+                break
+            if event.event_name in listed.wait_names and event.key(journey.one_per) in (None, entry.place.key):
+                found.append(event)
+        return found
+
     def _inform(self, listed: Listed, event: Event, runs: dict[Place, OpenRun]) -> list[Action]:
         if event.event_name not in listed.wait_names:
             return []
@@ -186,12 +206,18 @@ class Router:
     async def overtaken_by(
         self, connection: AsyncConnection, journey: Journey[Event], place: Place, event: Event
     ) -> Event | None:
-        """A goal that is known already and happened after this event, which then arrived too late to matter.
+        """A goal of this event's run that has come already, so that there is nothing to start.
 
-        What was accepted first decides everywhere else; here the order of acceptance is known to be the wrong one.
+        Either it happened after this event, which then arrived too late to matter: what was accepted first decides
+        everywhere else, here the order of acceptance is known to be the wrong one. Or it was accepted later and yet routed
+        before, because this event was set aside or belonged to nobody until now.
         """
         touches = journey.start_names if journey.quiet else frozenset[str]()
-        async for found in newest_first(connection, place.user_id, journey.goal_names - touches, since=0):
+        goals = journey.goal_names - touches
+        async for found in accepted_after(connection, place.user_id, goals, since=event.seq, routed=True):
+            if journey.is_goal(found, place.key):
+                return found
+        async for found in newest_first(connection, place.user_id, goals, since=0):
             if found.occurred_at <= event.occurred_at:
                 return None
             if found.seq < event.seq and journey.is_goal(found, place.key):
@@ -200,7 +226,7 @@ class Router:
 
 
 def _joined(actions: Sequence[Action]) -> list[Action]:
-    """The same actions with neighbouring signals to one run made into one, of at most 100 events."""
+    """The same actions with neighbouring signals to one run made into one."""
     joined: list[Action] = []
     for action in actions:
         last = joined[-1] if joined else None
@@ -208,7 +234,7 @@ def _joined(actions: Sequence[Action]) -> list[Action]:
             isinstance(action, Inform)
             and isinstance(last, Inform)
             and last.run.place == action.run.place
-            and len(last.events) < 100
+            and len(last.events) < TOGETHER
         ):
             joined[-1] = replace(last, events=last.events + action.events)
         else:

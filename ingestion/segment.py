@@ -15,7 +15,8 @@ from events import DateChanged, Identified, PageViewed, ScreenViewed, ZoneChange
 from .incoming import Incoming, checked
 from .tags import translated
 
-EVENT_LIMIT = 32 * 1024
+EVENT_LIMIT = 64 * 1024
+"""Bytes of one event; Segment's own clients send none over 32 kB."""
 RESERVED = frozenset({Identified.event_name, ZoneChanged.event_name, DateChanged.event_name})
 
 
@@ -64,16 +65,23 @@ def _incoming(item: Mapping[str, Any], envelope: Mapping[str, Any], call: Call, 
                 raise EventError(f"event: {name!r} is derived by Journeyman; give your event another name.")
             traits = traits or _object(context, "traits")
         case "identify":
-            name = Identified.event_name
+            # RudderStack's clients put them into the context, some of them nowhere else.
+            name, traits = Identified.event_name, traits or _object(context, "traits")
         case "page" | "screen":
             name = PageViewed.event_name if kind == "page" else ScreenViewed.event_name
             page = _object(context, "page")
             properties = {"path": page.get("path"), "category": item.get("category")} | properties
-        case "group" | "alias":
-            name = kind.title()
+        case "group":
+            # What a group is called, and its address, are not those of the member that the call names.
+            name, traits, properties = "Group", {}, {"groupId": item.get("groupId"), "traits": traits}
+        case "alias":
+            name, properties = "Alias", {"previousId": item.get("previousId")}
         case _:
-            raise EventError(f"type: {kind!r} is none of track, identify, page, screen, group, alias.")
+            raise EventError("type: expected one of track, identify, page, screen, group, alias.")
     user_id, anonymous_id = _identity(item, "userId"), _identity(item, "anonymousId")
+    if kind == "alias":
+        # Who the person was before: what they did under that name becomes theirs, as with an identify call.
+        anonymous_id = anonymous_id or _identity(item, "previousId")
     if not user_id and not anonymous_id:
         raise EventError("userId: every message needs a userId or an anonymousId.")
     return Incoming(
@@ -101,9 +109,15 @@ def _size(item: Mapping[str, Any]) -> int:
 
 
 def _occurred_at(item: Mapping[str, Any], envelope: Mapping[str, Any], received_at: datetime) -> datetime:
-    """When it happened by our clock: the client's skew is taken out where `sentAt` shows it; never in the future."""
-    stated = _moment(item, "originalTimestamp") or _moment(item, "timestamp")
+    """When it happened by our clock: the client's skew is taken out where `sentAt` shows it; never in the future.
+
+    Both stamps come from a client that was told when it happened, or from a service that has taken the skew out already.
+    """
+    told, original = _moment(item, "timestamp"), _moment(item, "originalTimestamp")
     sent = _moment(item, "sentAt") or _moment(envelope, "sentAt")
+    if told and original:
+        return min(told, received_at)
+    stated = told or original
     if stated is None:
         return received_at
     try:

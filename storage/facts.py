@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -11,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from events import Event
 
-from .tables import events
+from .tables import events, routing
 
 KINDS = Event.kinds()
 MOST_PRODUCTS = 20
@@ -28,6 +29,23 @@ NEWEST = (
     .limit(bindparam("page"))
     .offset(bindparam("offset"))
 )
+
+AFTER = (
+    select(events)
+    .where(
+        events.c.user_id == bindparam("user"),
+        events.c.name.in_(bindparam("names", expanding=True)),
+        events.c.seq > bindparam("since"),
+    )
+    .order_by(events.c.seq)
+    .limit(50)
+)
+ROUTED_AFTER = AFTER.where(
+    events.c.seq.not_in(select(routing.c.seq).where(routing.c.user_id == bindparam("user"))),
+)
+
+
+ARRIVAL = select(events.c.received_at).where(events.c.event_id == bindparam("event_id"))
 
 
 def event_of(row: Row[Any]) -> Event | None:
@@ -51,6 +69,12 @@ async def read_events(connection: AsyncConnection, seqs: Iterable[int]) -> list[
     return [event for row in rows if (event := event_of(row)) is not None]
 
 
+async def arrival_of(connection: AsyncConnection, event_id: str) -> datetime | None:
+    """When we received that event; None if we never did."""
+    arrived: datetime | None = await connection.scalar(ARRIVAL, {"event_id": event_id})
+    return arrived
+
+
 async def newest_first(
     connection: AsyncConnection, user_id: str, names: Iterable[str], *, since: int
 ) -> AsyncIterator[Event]:
@@ -67,3 +91,19 @@ async def newest_first(
         if len(rows) < page:
             return
         offset += page
+
+
+async def accepted_after(
+    connection: AsyncConnection, user_id: str, names: Iterable[str], *, since: int, routed: bool = False
+) -> AsyncIterator[Event]:
+    """The person's events of these names accepted after `since`, in order; with `routed` those the relay is done with."""
+    wanted, statement = sorted(names), ROUTED_AFTER if routed else AFTER
+    while wanted:
+        asked = {"user": user_id, "names": wanted, "since": since}
+        rows: Sequence[Row[Any]] = (await connection.execute(statement, asked)).all()
+        for row in rows:
+            if (event := event_of(row)) is not None:
+                yield event
+        if not rows:
+            return
+        since = rows[-1].seq

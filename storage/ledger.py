@@ -54,7 +54,7 @@ class Send:
     until: datetime | None = None
     fence: int = 0
     resent: bool = False
-    """Whether it was handed over once more after the provider had been silent about the first time."""
+    """Whether it may have arrived before: the provider was silent about it, or the call of a webhook broke."""
     priority: int = 3
     """The journey's, 1 (first) to 5; decides who gets the last place under a cap."""
     address_hash: str | None = None

@@ -11,6 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .tables import routing
 
+TRIES = 10
+"""How often an event that is at fault itself is tried, at least, before it is set aside."""
+TRIED_FOR = timedelta(minutes=4)
+"""For how long at least; with pauses that double from half a second the tenth try comes after 4¼ minutes."""
+HELD_BACK = timedelta(minutes=5)
+"""The longest pause between two tries of a person's events."""
+
 
 def _first_after(user_id: Any) -> Any:
     """The place of the first event of the person who comes next after this one, by the index of persons and places."""
@@ -44,6 +51,7 @@ ROUTES_OF = (
     .order_by(routing.c.seq)
     .limit(bindparam("most"))
 )
+STATE = select(routing.c.attempts, routing.c.failing_since).where(routing.c.seq == bindparam("at"))
 ROUTED = delete(routing).where(routing.c.seq.in_(bindparam("seqs", expanding=True)))
 
 
@@ -73,11 +81,35 @@ async def routed(connection: AsyncConnection, seqs: Iterable[int]) -> None:
     await connection.execute(ROUTED, {"seqs": list(seqs)})
 
 
-async def set_aside(connection: AsyncConnection, seq: int, now: datetime, problem: str) -> None:
-    """Try this person's events again later, twice as late each time, at most after five minutes."""
-    attempts = (await connection.execute(select(routing.c.attempts).where(routing.c.seq == seq))).scalar() or 0
-    wait = timedelta(seconds=min(2 ** min(attempts, 10) / 2, 300))
-    values = {"attempts": attempts + 1, "not_before": now + wait, "problem": problem}
+async def hold_back(
+    connection: AsyncConnection, seq: int, now: datetime, problem: str, *, longest: timedelta = HELD_BACK
+) -> None:
+    """Try this person's events again later, twice as late each time: something else than this event is in the way."""
+    row = (await connection.execute(STATE, {"at": seq})).one_or_none()
+    await _again_later(connection, seq, now, problem, row.attempts if row else 0, None, longest)
+
+
+async def failed(connection: AsyncConnection, seq: int, now: datetime, problem: str) -> int:
+    """This event itself cannot be routed: 0 if it is held back and tried again, else how often it was tried, which is enough."""
+    row = (await connection.execute(STATE, {"at": seq})).one_or_none()
+    before, since = (row.attempts, row.failing_since) if row and row.failing_since else (0, now)
+    if before + 1 >= TRIES and now - since >= TRIED_FOR:
+        return int(before) + 1
+    await _again_later(connection, seq, now, problem, before, since, HELD_BACK)
+    return 0
+
+
+async def _again_later(
+    connection: AsyncConnection,
+    seq: int,
+    now: datetime,
+    problem: str,
+    before: int,
+    since: datetime | None,
+    longest: timedelta,
+) -> None:
+    wait = min(timedelta(seconds=2 ** min(before, 10) / 2), longest)
+    values = {"attempts": before + 1, "not_before": now + wait, "problem": problem, "failing_since": since}
     await connection.execute(update(routing).where(routing.c.seq == seq).values(values))
 
 

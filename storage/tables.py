@@ -130,9 +130,24 @@ routing = Table(
     Column("not_before", Moment),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     Column("problem", Text),
+    Column("failing_since", Moment),
     Index("routing_of_person", "user_id", "seq"),
 )
-"""The transactional outbox: events that Temporal has not acknowledged yet."""
+"""The transactional outbox: events that Temporal has not acknowledged yet.
+
+`failing_since` is null unless the event itself is at fault; `attempts` count from there.
+"""
+
+set_aside = Table(
+    "set_aside",
+    metadata,
+    Column("seq", BigId, primary_key=True, autoincrement=False),
+    Column("user_id", String(200), nullable=False, index=True),
+    Column("problem", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+"""Events that no attempt could route, so that they do not hold back their person's later ones."""
 
 entries = Table(
     "entries",
@@ -211,13 +226,14 @@ outbox = Table(
     metadata,
     Column("id", BigId, primary_key=True, autoincrement=True),
     Column("send_key", String(64), nullable=False, unique=True),
-    Column("user_id", String(200), nullable=False, index=True),
+    Column("user_id", String(200), nullable=False),
     Column("channel", String(10), nullable=False),
     Column("template", String(200), nullable=False),
     Column("rendered", JSON, nullable=False),
     Column("sent_at", Moment, nullable=False),
     Column("read_at", Moment),
     Column("expires_at", Moment),
+    Index("outbox_of_person", "user_id", "id"),
 )
 """Rendered messages that stay here: everything in-app, and email and push while no provider is set.
 
@@ -257,3 +273,15 @@ deliveries = Table(
     Column("received_at", Moment, nullable=False),
 )
 """What providers' webhooks have told of each message, once per the provider's own event id."""
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", String(20), primary_key=True),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("name", String(100), nullable=False),
+    Column("scopes", String(100), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("revoked_at", Moment),
+)
+"""Keys that were given out to clients, as SHA-256 hashes; `scopes` separated by spaces."""

@@ -19,7 +19,8 @@ from context.make_demo_city import BERLIN
 from doctor import examine, plain, table
 from doctor_finding import Finding
 from settings import Settings
-from tests.doubles.google import Google, Reply, Request, reply
+from tests.doubles.google import Google, Reply, reply
+from tests.doubles.listening import Request
 
 KEY = "SG.a-key-that-nobody-may-see"
 SECRETS = (KEY, "write-key-that-nobody-may-see", "secret-that-nobody-may-see", "token-that-nobody-may-see", "hunter2")

@@ -24,7 +24,7 @@ from temporalio.bridge.proto.workflow_activation import (
     WorkflowActivationJob,
 )
 from temporalio.bridge.proto.workflow_commands import WorkflowCommand
-from temporalio.common import Priority, TypedSearchAttributes
+from temporalio.common import MetricMeter, Priority, TypedSearchAttributes
 from temporalio.converter import DataConverter
 from temporalio.worker import UnsandboxedWorkflowRunner, WorkflowInstanceDetails, WorkflowRunner
 from temporalio.workflow import Info, _Definition
@@ -206,7 +206,7 @@ def _details(workflow: type, journey: str, run_id: str, first_run: str, at: date
         defn=_Definition.must_from_class(workflow),
         info=info,
         randomness_seed=1,
-        extern_functions={},
+        extern_functions={"__temporal_get_metric_meter": lambda: MetricMeter.noop},
         disable_eager_activity_execution=False,
         worker_level_failure_exception_types=[],
         patch_activation_callback=None,

@@ -10,11 +10,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+from starlette.routing import Route
 
+from ingestion.accept import Acceptor
 from ingestion.app import FrontDoor
 from ingestion.inbox import inbox_routes
 from ingestion.opaque import Opaque
+from ingestion.streams import Streams
 from messages import RenderedCard
+from profiles.inbox_tokens import InboxTokens
 from storage.database import Database
 from storage.ledger import Send, keep, send_key, step_key
 from storage.people import lock_people, read_person
@@ -22,6 +26,9 @@ from tests.door import Door, opened_door
 
 CARD = RenderedCard("Still here", "Your tent waits", "https://shop.example/cart", "Go", "https://shop.example/1.png")
 NUMBERS = itertools.count(1)
+SECRET = "test secret"
+DOORS = (("GET", "/v1/inbox"), ("GET", "/v1/inbox/stream"), ("POST", "/v1/inbox/seen"), ("POST", "/v1/inbox/clicked"))
+"""The person's own doors."""
 
 
 class Shop:
@@ -54,7 +61,14 @@ class Shop:
         return sum(person.hours.values())
 
 
-async def put(database: Database, user: str, *, channel: str = "in_app", expires_in: timedelta | None = None) -> str:
+async def put(
+    database: Database,
+    user: str,
+    *,
+    channel: str = "in_app",
+    expires_in: timedelta | None = None,
+    card: RenderedCard = CARD,
+) -> str:
     """Put a message into our own outbox as a claim does; returns its id."""
     now, number = datetime.now(UTC), str(next(NUMBERS))
     step = step_key("j", "", user, number, 1)
@@ -64,8 +78,14 @@ async def put(database: Database, user: str, *, channel: str = "in_app", expires
     )  # fmt: skip
     async with database.write() as connection:
         await lock_people(database, connection, [user], now)
-        await keep(database, connection, line, asdict(CARD), None if expires_in is None else now + expires_in)
+        await keep(database, connection, line, asdict(card), None if expires_in is None else now + expires_in)
     return line.send_key
+
+
+def routes_of(front: FrontDoor, acceptor: Acceptor, database: Database, streams: Streams | None = None) -> list[Route]:
+    """The doors for in-app messages over a database."""
+    opaque, tokens = Opaque(SECRET), InboxTokens(SECRET)
+    return inbox_routes(database, acceptor, opaque, front.keys, tokens, streams)
 
 
 @asynccontextmanager
@@ -73,10 +93,44 @@ async def opened_shop(database: str | Database) -> AsyncIterator[Shop]:
     """Over the database of that URL, or over this one; closed at the end."""
     async with opened_door(database) as door:
         front = FrontDoor(door.acceptor, door.database, frozenset({"wk"}))
-        app = front.app(*inbox_routes(door.database, Opaque("test secret"), front.keys.lets_in))
+        app = front.app(*routes_of(front, door.acceptor, door.database))
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(app),
             base_url="http://shop.example.com",
             headers={"Authorization": "Bearer wk"},
         ) as http:
             yield Shop(door, http)
+
+
+class Visitor:
+    """A person's browser, with a token that the shop's backend got for it."""
+
+    def __init__(self, shop: Shop, token: str) -> None:
+        self._http = shop.http
+        self.headers = {
+            "Authorization": f"Bearer {token}",
+            "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/128.0",
+        }
+
+    async def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
+        return await self._http.request(method, path, headers=self.headers, **more)
+
+    async def inbox(self) -> list[dict[str, Any]]:
+        answer = await self.ask("GET", "/v1/inbox")
+        assert answer.status_code == 200, answer.text
+        return list(answer.json()["messages"])
+
+    async def say(self, what: str, *ids: str) -> httpx.Response:
+        return await self.ask("POST", f"/v1/inbox/{what}", json={"ids": ids})
+
+
+def sent(body: dict[str, Any] | None) -> dict[str, Any]:
+    """What httpx is told to post this."""
+    return {"json": body} if body else {}
+
+
+async def visitor(shop: Shop, user: str, **body: Any) -> Visitor:
+    """As the shop's backend would let somebody in."""
+    answer = await shop.http.post(f"/v1/inbox/{user}/token", **sent(body))
+    assert answer.status_code == 200, answer.text
+    return Visitor(shop, answer.json()["token"])

@@ -14,6 +14,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.caps import read_caps
 from activities.channels.envelope import Provider
+from activities.front_matter import CALL_KEYS
 from activities.guard import Moments
 from activities.policy import Policy, QuietHours
 from activities.rendering import Shop, Templates
@@ -52,13 +53,15 @@ def journeys() -> Catalogue:
 
 
 def templates(folder: Path, **front: str) -> Templates:
-    """An email, a push and an in-app message `weekly/news` whose front matter has these lines beside the subject."""
+    """An email, a push, an in-app message and a webhook `weekly/news` whose front matter has these lines beside the subject."""
     lines = "".join(f"{key}: {value}\n" for key, value in front.items())
+    of_calls = "".join(f"{key}: {value}\n" for key, value in front.items() if key in CALL_KEYS)
     files = {
         "email/weekly/news.en.mjml.liquid": f"---\nsubject: News\n{lines}---\n<mj-section><mj-column><mj-text>Hi</mj-text>"
         "</mj-column></mj-section>",
         "push/weekly/news.en.liquid": f"---\ntitle: News\nbody: Hi\n{lines}---\n",
         "in_app/weekly/news.en.liquid": f"---\ntitle: News\nbody: Hi\n{lines}---\n",
+        "webhook/weekly/news.json.liquid": f"---\n{of_calls}---\n" + '{"text": "Hi"}',
         "email/layout.mjml.liquid": "<mjml><mj-body>{{ content }}</mj-body></mjml>",
     }
     for name, text in files.items():
@@ -93,21 +96,37 @@ class Desk:
         channels: tuple[Channel, ...] = (),
         due: datetime | None = None,
     ) -> Answer:
-        """Let a journey send at that moment of journey time; what is to be tried at once again is tried again."""
-        entry = step or f"e-{next(NUMBERS)}"
-        walk = Pass(
-            user=user, journey=journey, key="", entry=entry, entry_seq=0, event=entry, event_seq=0, first_run="run"
-        )
-        messages = tuple(MessageRequest(channel=each, template=NEWS) for each in channels or (channel,))
-        name = f"{'|'.join(each.channel for each in messages)} {NEWS}"
-        request = SendRequest(walk=walk, step=name, occurrence=1, messages=messages, due=due)
+        """Let a journey send at that moment of journey time; what is to be tried again is tried again at once."""
+        walk = step or f"e-{next(NUMBERS)}"
         while True:
             try:
-                return await self.sender.perform(request, Moments(now, datetime.now(UTC)))
+                return await self.attempt(
+                    user, now, journey=journey, step=walk, channel=channel, channels=channels, due=due
+                )
             except ApplicationError as error:
                 if error.type != "TryLater":
                     raise
                 await asyncio.sleep(0.05)
+
+    async def attempt(
+        self,
+        user: str,
+        now: datetime,
+        *,
+        step: str,
+        journey: str = "third",
+        channel: Channel = "email",
+        channels: tuple[Channel, ...] = (),
+        due: datetime | None = None,
+    ) -> Answer:
+        """The same once; raises an ApplicationError where it is to be tried again."""
+        walk = Pass(
+            user=user, journey=journey, key="", entry=step, entry_seq=0, event=step, event_seq=0, first_run="run"
+        )
+        messages = tuple(MessageRequest(channel=each, template=NEWS) for each in channels or (channel,))
+        name = f"{'|'.join(each.channel for each in messages)} {NEWS}"
+        request = SendRequest(walk=walk, step=name, occurrence=1, messages=messages, due=due)
+        return await self.sender.perform(request, Moments(now, datetime.now(UTC)))
 
     async def lines(self, user: str) -> list[Send]:
         """The ledger's lines about this person."""

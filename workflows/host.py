@@ -27,6 +27,9 @@ with workflow.unsafe.imports_passed_through():
     from .waiting import ContinueLater
 
 
+ENDINGS = {"went to its end": "completed", "ended by": "goal", "stopped by": "stopped", "cancelled": "cancelled"}
+
+
 @workflow.defn(dynamic=True)
 class Host:
     """One person's walk through the journey that the workflow type names."""
@@ -171,6 +174,9 @@ class Host:
 
     def _account(self, outcome: str) -> dict[str, Any]:
         self._story.tell(outcome)
+        meter = workflow.metric_meter()  # counts nothing while a history is replayed
+        closed = meter.create_counter("journeyman_journeys_closed", "Journeys that are over, by how they ended.")
+        closed.add(1, {"journey": workflow.info().workflow_type, "outcome": _ending(outcome)})
         return self._story.result(outcome, [event.event_id for event in self._inbox.waiting])
 
     def _go_on(self, traveller: Traveller, event: dict[str, Any], delay: timedelta) -> dict[str, Any]:
@@ -201,6 +207,14 @@ class Host:
         if self._pausing.words:
             told[PAUSED] = self._pausing.words
         return told if told != known else None
+
+
+def _ending(outcome: str) -> str:
+    """The kind of end, for statistics: without the event, the person or the reason that its words name."""
+    for beginning, kind in ENDINGS.items():
+        if outcome.startswith(beginning):
+            return kind
+    return "withdrawn"
 
 
 def _in_words(reason: str) -> str:

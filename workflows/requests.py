@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field
@@ -14,6 +15,8 @@ SEND = "send"
 BEGIN = "begin"
 PROFILE = "profile"
 """Names of the activities; workflow code never imports them."""
+SILENCE = timedelta(minutes=15)
+"""How long a provider's webhook may take to say what became of a message, before it is settled by its policy."""
 
 
 class Pass(Fact):

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from . import clock
 from .errands import Errands, Step, outcome_of
 from .journal import Journal
 from .pausing import WITHHELD, Pausing
-from .requests import Answer
+from .requests import SILENCE, Answer
 from .story import Story
 from .user import Outcome
 from .waiting import Waiting, at
-
-PATIENCE = timedelta(minutes=15)
-"""How long an `unknown` message waits for its provider's word before it is settled by its policy."""
 
 
 class Sending:
@@ -45,7 +40,7 @@ class Sending:
             elif answer.status == "unknown" and answer.until is not None and doubt is None:
                 doubt, noted["doubt"] = answer, answer.model_dump(mode="json", exclude_defaults=True)
                 self._story.tell(
-                    f"{step.name}: the provider's answer was lost; asking again in {clock.spoken(PATIENCE)}"
+                    f"{step.name}: the provider's answer was lost; asking again in {clock.spoken(SILENCE)}"
                 )
                 await self._word_of_the_provider(step, answer)
             else:

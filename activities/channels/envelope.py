@@ -43,5 +43,5 @@ class Provider(Protocol):
     async def send(self, envelope: Envelope) -> str:
         """Hand it over within 10 seconds; returns the provider's id for it.
 
-        Raises one of the four ProviderErrors of errors.py, and nothing else.
+        Raises one of the ProviderErrors of errors.py, and nothing else.
         """

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
-from errors import InDoubt, NeverSent, ProviderError, Refused, SettingsError
+from errors import Refused, SettingsError
 from messages import RenderedCard
 
-from .bounded import Call
 from .envelope import Envelope
+from .threads import Threads
 
 NEEDED = ("project_id", "client_email", "private_key", "token_uri")
 DOWNLOAD = "download one in the Firebase console, under Project settings, Service accounts."
@@ -34,9 +33,7 @@ class Firebase:
         from .firebase_client import FirebaseClient
 
         self._client = FirebaseClient(account, icon=icon, threads=threads, call_timeout=call_timeout)
-        self._call_timeout = call_timeout
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="firebase")
-        self._closed = False
+        self._threads = Threads("Firebase", threads, call_timeout)
 
     async def send(self, envelope: Envelope) -> str:
         """Hand it over within `call_timeout`; returns Firebase's name for the message, raises only ProviderErrors."""
@@ -44,39 +41,13 @@ class Firebase:
             raise Refused(f"Firebase sends push notifications only; this is for the channel {envelope.channel}")
         if not envelope.address or envelope.address_kind not in ("token", "fid"):
             raise Refused("Firebase needs a push address that is a token or an fid")
-        if self._closed:
-            raise NeverSent("The Firebase channel is closed")
-        call = Call(time.monotonic() + self._call_timeout)
-        try:
-            job = self._pool.submit(self._client.post, envelope, envelope.rendered, call)
-        except RuntimeError:
-            # The pool queues the call before it starts a thread for it: one that runs already may have taken it.
-            raise self._given_up(call) from None
-        answer = asyncio.wrap_future(job)
-        try:
-            await asyncio.wait({answer}, timeout=self._call_timeout)
-            if not job.done() or job.cancelled():
-                raise self._given_up(call)
-            outcome = job.result()
-        finally:
-            # Where send() itself is cancelled, this calls it off too, unless a byte has left.
-            answer.cancel()
-            call.call_off()
-        if isinstance(outcome, ProviderError):
-            raise outcome
-        return outcome
+        return await self._threads.call(partial(self._client.post, envelope, envelope.rendered))
 
     async def close(self) -> None:
         """Take no more, drop what waits, and wait for the calls that run."""
-        self._closed = True
-        await asyncio.to_thread(self._pool.shutdown, wait=True, cancel_futures=True)
+        await self._threads.close()
         # In a thread because the library closes by an event loop of its own.
         await asyncio.to_thread(self._client.close)
-
-    def _given_up(self, call: Call) -> ProviderError:
-        if call.call_off():
-            return NeverSent("Firebase was not called: no thread was free, it was not reached in time, or close() came")
-        return InDoubt(f"Firebase did not answer within {self._call_timeout:g} s")
 
 
 def read_account(path: Path) -> dict[str, str]:

@@ -68,7 +68,7 @@ class FirebaseClient:
         messaging._get_messaging_service(self._app)._client._session = self._session
 
     def post(self, envelope: Envelope, card: RenderedCard, call: Call) -> str | ProviderError:
-        """One call, in a thread. Errors are returned: raised, they would drag the library's along, message and all."""
+        """One call, in a thread; errors are returned."""
         patience = call.deadline - self._call_timeout / 2
         try:
             self._sign_in_until(patience)

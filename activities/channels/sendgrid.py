@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import math
 import re
 import time
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any
 from urllib.error import URLError
 
@@ -23,6 +22,7 @@ from messages import RenderedEmail
 
 from .bounded import Call, Unsent
 from .envelope import Envelope
+from .threads import Threads
 
 # At DEBUG the client library logs the API key and every body. A filter, because a level or `disabled` set here would be
 # undone by the next logging.config.
@@ -66,49 +66,21 @@ class SendGrid:
         self._reply_to = reply_to
         self._host = host.rstrip("/")
         self._call_timeout = call_timeout
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="sendgrid")
-        self._closed = False
+        self._threads = Threads("SendGrid", threads, call_timeout)
 
     async def send(self, envelope: Envelope) -> str:
         """Hand it over within `call_timeout`; returns X-Message-Id, raises only ProviderErrors."""
         if not isinstance(envelope.rendered, RenderedEmail):
             raise Refused(f"SendGrid sends email only; this is for the channel {envelope.channel}")
         body = mail(envelope, envelope.rendered, sender=self._sender, reply_to=self._reply_to)
-        if self._closed:
-            raise NeverSent("The SendGrid channel is closed")
-        call = Call(time.monotonic() + self._call_timeout)
-        try:
-            job = self._pool.submit(self._post, body, call)
-        except RuntimeError:
-            # The pool queues the call before it starts a thread for it: one that runs already may still take it.
-            raise InDoubt("No thread could be started to call SendGrid") from None
-        answer = asyncio.wrap_future(job)
-        try:
-            await asyncio.wait({answer}, timeout=self._call_timeout)
-            # What still waits for a thread, or was dropped by close(), can be called off.
-            if job.cancel():
-                raise NeverSent("SendGrid was not called: every thread was busy, or the channel was closed")
-            if not job.done():
-                # So can what looks for SendGrid's address or connects; what has sent a byte cannot.
-                if call.call_off():
-                    raise NeverSent(f"SendGrid was not reached within {self._call_timeout:g} s")
-                raise InDoubt(f"SendGrid did not answer within {self._call_timeout:g} s")
-            outcome = job.result()
-        finally:
-            # Where send() itself is cancelled, this calls the job off too, unless a byte has left.
-            answer.cancel()
-            call.call_off()
-        if isinstance(outcome, ProviderError):
-            raise outcome
-        return outcome
+        return await self._threads.call(partial(self._post, body))
 
     async def close(self) -> None:
         """Take no more, drop what waits, and wait for the calls that run."""
-        self._closed = True
-        await asyncio.to_thread(self._pool.shutdown, wait=True, cancel_futures=True)
+        await self._threads.close()
 
     def _post(self, body: dict[str, Any], call: Call) -> str | ProviderError:
-        """One call, in a thread. Errors are returned: raised, they would drag the library's along, body and all."""
+        """One call, in a thread; errors are returned."""
         if call.deadline - time.monotonic() < self._call_timeout / 2:
             # With too little time left even a healthy call would end in doubt, which is worse than later.
             return NeverSent("SendGrid was not called: every thread was busy")

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 from temporalio import activity
 
-from errors import ProviderError, Refused, TryLater
+from errors import ProviderError, Refused, RepeatLater, TryLater
 from messages import RenderedCall
 
 from .endpoints import ADDRESSES, Endpoint, endpoint_of
@@ -82,20 +82,27 @@ class Webhooks:
     async def _post(self, endpoint: Endpoint, envelope: Envelope, rendered: RenderedCall) -> tuple[int, httpx.Headers]:
         body = body_of(envelope, rendered)
         headers = endpoint.headers(envelope.send_key, datetime.now(UTC), body)
+        steps: list[str] = []
+
+        async def noted(step: str, _: object) -> None:
+            steps.append(step)
+
         try:
             # httpx has a limit for each of its steps; this one is for the call as a whole.
             async with (
                 asyncio.timeout(self._call_timeout),
-                self._client.stream("POST", endpoint.url, content=body, headers=headers) as answer,
+                self._client.stream(
+                    "POST", endpoint.url, content=body, headers=headers, extensions={"trace": noted}
+                ) as answer,
             ):
                 with suppress(httpx.HTTPError, TimeoutError):
                     await _read(answer)
                 return answer.status_code, answer.headers
         except (httpx.HTTPError, httpx.InvalidURL, OSError, RuntimeError) as error:
             # Its own words may quote the address, and the address may hold a credential. TimeoutError is an OSError.
-            raise TryLater(
-                f"The call to the endpoint {endpoint.name} broke: {type(error).__name__}", _pause()
-            ) from None
+            has_begun = any(step.endswith("send_request_headers.started") for step in steps)
+            kind = RepeatLater if has_begun else TryLater
+            raise kind(f"The call to the endpoint {endpoint.name} broke: {type(error).__name__}", _pause()) from None
 
 
 def body_of(envelope: Envelope, rendered: RenderedCall) -> bytes:
@@ -118,8 +125,10 @@ def _failure(name: str, status: int, headers: httpx.Headers) -> ProviderError | 
         return Refused(f"{said}: it wants no more calls")
     if status in (429, 503) and headers.get("Retry-After"):
         return TryLater(said, wait_asked(headers, time.time()))
-    if status in (408, 429) or status >= 500:
+    if status in (429, 503):
         return TryLater(said, _pause())
+    if status == 408 or status >= 500:
+        return RepeatLater(said, _pause())
     if 300 <= status < 400:
         return Refused(f"{said}: redirects are not followed; give {ADDRESSES} the address it leads to")
     return Refused(said)

@@ -88,7 +88,7 @@ async def test_away_for_a_while(temporal: TemporalServer, tmp_path: Path, server
                 await wait_until(lambda: all(len(set(client.taken) - before) >= 3 for client in clients), 30)
                 enough.set()
             await wait_until(stage.relay.idle, 60)
-            assert (await http.get("/health")).json() == {"status": "ok", "unrouted": 0}
+            assert (await http.get("/health")).json() == {"status": "ok", "unrouted": 0, "set_aside": 0}
         refusals = [answer for client in clients for answer in client.refused]
         assert {(answer.status_code, answer.headers["Retry-After"]) for answer in refusals} == {(503, "2")}
         await each_once(stage, [user for client in clients for user in client.taken])

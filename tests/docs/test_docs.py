@@ -106,8 +106,17 @@ def lines_of_shell() -> Iterator[tuple[str, list[str]]]:
     """Each command of the shell blocks, whole, with its words."""
     for block in blocks():
         if block.language == "sh":
+            command = ""
             for line in block.text.replace("\\\n", " ").splitlines():
-                yield line, shlex.split(line, comments=True)
+                command += line
+                try:
+                    words = shlex.split(command, comments=True)
+                except ValueError:
+                    command += "\n"  # A text in quotes goes on in the next line.
+                else:
+                    yield command, words
+                    command = ""
+            assert not command, f"{name_of(block)}: a quote is never closed"
 
 
 @pytest.mark.parametrize("block", of_language("sh"))

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
 import time
-from collections import Counter, defaultdict, deque
-from collections.abc import Mapping
+from collections import Counter, defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +13,9 @@ from typing import Any
 from openapi_schema_validator import OAS31Validator
 
 from tests.doubles.firebase_behaviour import ACCEPT, UNREGISTERED, Behaviour
-from tests.doubles.google import Google, Reply, Request, reply
+from tests.doubles.google import Google, Reply, reply
+from tests.doubles.listening import Request
+from tests.doubles.script import Script
 
 SCOPES = {"https://www.googleapis.com/auth/firebase.messaging", "https://www.googleapis.com/auth/cloud-platform"}
 PAYLOAD = 4096
@@ -79,7 +79,7 @@ MESSAGE = _closed(
 _SHAPE = OAS31Validator(_closed(("message",), message=MESSAGE))
 
 
-class FirebaseDouble(Google):
+class FirebaseDouble(Google, Script[Behaviour, Call]):
     """`async with FirebaseDouble() as double:` serves POST https://fcm.googleapis.com/v1/projects/{project}/messages:send.
 
     Each call takes the next scripted behaviour, else one drawn by `mix`, else `otherwise`; a message to an address in
@@ -87,33 +87,15 @@ class FirebaseDouble(Google):
     """
 
     def __init__(self, *, project: str = "shop-double", otherwise: Behaviour = ACCEPT) -> None:
-        super().__init__(project)
+        Google.__init__(self, project)
+        Script.__init__(self, otherwise)
         self.hosts["fcm.googleapis.com"] = self._send
-        self.otherwise = otherwise
         self.gone: set[str] = set()
         self.accepted: Counter[str] = Counter()
         """Accepted calls by send_key; more than one is a message handed over twice, if not seen twice."""
-        self.calls: list[Call] = []
         self.rejected: list[tuple[int, str]] = []
         """Status and field of each call that was malformed or had no valid access token."""
         self._drawers: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
-        self._script: deque[Behaviour] = deque()
-        self._mix: list[tuple[Behaviour, float]] = []
-        self._random = random.Random(0)
-        self._arrival = asyncio.Condition()
-
-    def script(self, *behaviours: Behaviour) -> None:
-        """What becomes of the next calls, one each."""
-        self._script.extend(behaviours)
-
-    def mix(self, shares: Mapping[Behaviour, float], *, seed: int = 0) -> None:
-        """Draw a behaviour for each further call; shares are probabilities, and the rest goes to `otherwise`."""
-        self._mix, self._random = list(shares.items()), random.Random(seed)
-
-    async def arrived(self, calls: int) -> None:
-        """Wait until so many calls are in `calls`."""
-        async with self._arrival:
-            await self._arrival.wait_for(lambda: len(self.calls) >= calls)
 
     def visible(self, address: str, send_key: str) -> int:
         """How many copies of it somebody sees: on Android, on iOS or in a browser, wherever there are most."""
@@ -127,14 +109,12 @@ class FirebaseDouble(Google):
             self.rejected.append((fault.status or 0, fault.field))
             return reply(fault.status or 0, fault.body)
         send_key, address = message["data"]["send_key"], message.get("token") or message["fid"]
-        behaviour = UNREGISTERED if address in self.gone else self._behaviour()
+        behaviour = UNREGISTERED if address in self.gone else self.next_behaviour()
         name = f"projects/{self.project}/messages/{len(self.calls):022x}"
-        self.calls.append(Call(monotonic, send_key, behaviour, name, message))
         if behaviour.accepts:
             self.accepted[send_key] += 1
             self._show(address, send_key, name, message)
-        async with self._arrival:
-            self._arrival.notify_all()
+        await self.take(Call(monotonic, send_key, behaviour, name, message))
         if behaviour.holds or behaviour.after:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.closing.wait(), None if behaviour.holds else behaviour.after)
@@ -171,13 +151,3 @@ class FirebaseDouble(Google):
         if len(json.dumps([message["notification"], message["data"]]).encode()) > PAYLOAD:
             return None, Behaviour("too_big", 400, "INVALID_ARGUMENT", "INVALID_ARGUMENT", field="message")
         return message, ACCEPT
-
-    def _behaviour(self) -> Behaviour:
-        if self._script:
-            return self._script.popleft()
-        drawn = self._random.random() if self._mix else 0.0
-        for behaviour, share in self._mix:
-            if drawn < share:
-                return behaviour
-            drawn -= share
-        return self.otherwise

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qs
 
 import jwt
@@ -20,18 +20,10 @@ import trustme
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from tests.doubles.listening import Listening, Request
+
 TOKEN_URI = "https://oauth2.googleapis.com/token"
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-
-
-@dataclass(frozen=True)
-class Request:
-    """One HTTP request, as it came through the encryption."""
-
-    method: str
-    path: str
-    headers: Mapping[str, str]
-    body: bytes
 
 
 @dataclass(frozen=True)
@@ -86,16 +78,16 @@ def reply(status: int, body: Any, **headers: str) -> Reply:
     return Reply(status, body, {name.replace("_", "-").title(): value for name, value in headers.items()})
 
 
-class Google:
+class Google(Listening):
     """`async with Google() as google:` is the proxy at `google.port` and all hosts behind it, in one.
 
     A client that has `environment()` as its own and `key_file()` as its credentials talks to it as to the real one.
     """
 
     def __init__(self, project: str = "shop-double") -> None:
+        Listening.__init__(self)
         self.project = project
         self.email = f"sender@{project}.iam.gserviceaccount.com"
-        self.port = 0
         self.hosts: dict[str, Host] = {"oauth2.googleapis.com": self._sign_in}
         self.sign_ins: list[dict[str, Any]] = []
         """What each accepted assertion claimed."""
@@ -104,10 +96,7 @@ class Google:
         self.strangers: list[str] = []
         """Hosts that somebody asked for and that are not here."""
         self.tokens: set[str] = set()
-        self.closing = asyncio.Event()
         self._authority, self._key = _authority(), _key()
-        self._open: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
-        self._server: asyncio.Server | None = None
 
     def key_file(self, folder: Path, **changes: str) -> Path:
         """Write the service account's key file and return where it is; `changes` are fields."""
@@ -137,38 +126,11 @@ class Google:
             "no_proxy": "127.0.0.1,localhost",
         }
 
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._connection, "127.0.0.1", self.port, backlog=1024)
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
+    def cut(self, writer: asyncio.StreamWriter) -> None:
+        """At once; a proper close would wait for the client to take leave."""
+        writer.transport.abort()
 
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """Refuse connections from now on and cut those that are open."""
-        self.closing.set()
-        assert self._server is not None
-        self._server.close()
-        for writer in self._open:
-            writer.transport.abort()
-        await asyncio.gather(*self._open.values())
-        await self._server.wait_closed()
-
-    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._open[writer] = task
-        try:
-            await self._tunnel(reader, writer)
-        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError, ssl.SSLError):
-            pass  # the client went away, or does not trust us, which is its right
-        finally:
-            # Not close(): it would wait for the client to take leave.
-            writer.transport.abort()
-            del self._open[writer]
-
-    async def _tunnel(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Let a client through to the host it names (RFC 9110, CONNECT), and be that host."""
         method, target, _ = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split(" ", 2)
         name = target.removesuffix(":443")
@@ -181,12 +143,7 @@ class Google:
         writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         await writer.start_tls(self._certificate(name))
         while not self.closing.is_set():
-            first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-            pairs = (line.partition(":") for line in lines if line)
-            headers = {header.strip().lower(): value.strip() for header, _, value in pairs}
-            body = await reader.readexactly(int(headers.get("content-length") or 0))
-            verb, path, _ = first.split(" ", 2)
-            answer = await self.hosts[name](Request(verb, path, headers, body))
+            answer = await self.hosts[name](await Request.read(reader))
             if answer is None or self.closing.is_set():
                 return
             writer.write(answer.written())

@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from chaos import hang_up
+from chaos import hang_up, kill_storm
 from chaos.evidence import Evidence, check
 from chaos.page import page_of
 from chaos.play import Play
+from chaos.rated import most, too_fast
 from chaos.result import Bar, Part, Result, kept
 from settings import ROOT
 
@@ -101,18 +102,87 @@ def test_the_page_needs_nothing_else() -> None:
     assert page.count("<rect") == 2
 
 
+def test_nothing_begun_proves_nothing() -> None:
+    """A part whose time was over before it began does not hold, though nothing in it is wrong."""
+    assert Part.of("part", RIGHT, asked=4, reached=1, unit="messages").tally.holds
+    assert not Part.of("part", RIGHT, asked=4, reached=0, unit="messages").tally.holds
+
+
+def test_the_kills_that_are_needed() -> None:
+    """T1 needs a hundred kills at full size, however far it came; a smaller run as many as fit what it has reached."""
+    full, tenth = Play("sqlite", 1, 1.0, 60, Path()), Play("sqlite", 1, 0.1, 60, Path())
+    assert [kill_storm.kills_needed(full, entered) for entered in (10_000, 1_350)] == [100, 100]
+    assert [kill_storm.kills_needed(tenth, entered) for entered in (1_000, 600, 20)] == [10, 6, 3]
+
+
+def test_the_rate_is_judged_in_every_window() -> None:
+    """A burst is found wherever it begins; what the rate and its bucket allow is none."""
+    even = [place / 4 for place in range(200)]
+    assert (most(even, 1.0), most(even, 10.0)) == (4, 40)
+    assert too_fast([*even, *[20.1] * 8], 4) == []
+    assert too_fast([*even, *[20.1] * 9], 4)[0] == "13 calls within 1 s, where the rate of 4 allows 12"
+    assert len(too_fast([place / 8 for place in range(200)], 4)) == 1
+
+
 @pytest.mark.server
 async def test_accepts_and_hangs_up(tmp_path: Path) -> None:
     """T2 at its smallest: with the claim no marketing goes twice and every doubt is settled to the truth; without it some do.
 
-    Killed by: letting `_goes_again` in activities/claims.py say yes to marketing.
+    A push may be accepted twice, and is visible once.
+    Killed by: letting `goes_again` in activities/attempts.py say yes to marketing, or leaving the tag out of a push.
     """
-    result = await hang_up.run(Play("sqlite", 1, 0.002, 30, tmp_path))
+    result = await hang_up.run(Play("sqlite", 1, 0.002, 60, tmp_path))
     assert result.problems == [problem for part in result.parts for problem in part.tally.problems] == []
-    assert [(part.name, part.reached) for part in result.parts] == [("without workflows", 100), ("through Temporal", 3)]
-    naive, marketing, _ = (bar.value for bar in result.bars)
+    assert [(part.name, part.reached) for part in result.parts] == [
+        ("without workflows", 100),
+        ("through Temporal", 3),
+        ("push", 30),
+    ]
+    naive, marketing, _, pushed_twice, visible_twice = (bar.value for bar in result.bars)
     assert naive > 0
     assert marketing == 0
+    assert pushed_twice > 0
+    assert visible_twice == 0
+
+
+@pytest.mark.server
+def test_two_at_once(tmp_path: Path) -> None:
+    """`--beside` prints one line about each scenario, keeps what each has said, and fails where one does not hold.
+
+    Killed by: leaving `result.holds` out of the exit code, or a lane out of `side_by_side`.
+    """
+    words = [
+        "--size",
+        "0.0001",
+        "--only",
+        "T2,T7",
+        "--database",
+        "sqlite",
+        "--minutes",
+        "0.1",
+        "--seed",
+        "3",
+        "--beside",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "chaos", *words, "--out", str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+    )
+    lines = done.stderr.splitlines()
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert [result["scenario"] for result in report["results"]] == ["T2", "T7"]
+    for result in report["results"]:
+        verdict = "holds" if result["holds"] else "does not hold"
+        assert (
+            sum(line.startswith(f"{result['scenario']} on sqlite") and f": {verdict}: " in line for line in lines) == 1
+        )
+        assert (tmp_path / f"{result['scenario']}-sqlite.log").stat().st_size
+    # So few messages do not show what goes twice without the claim, and the run says so.
+    assert (done.returncode, report["holds"]) == (1, False)
 
 
 @pytest.mark.server

@@ -1,4 +1,4 @@
-"""What support is shown of messages in doubt, and how its word settles them."""
+"""What support is shown of messages in doubt, and how its word settles their lines."""
 
 from __future__ import annotations
 
@@ -12,20 +12,14 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from activities.channels.sendgrid import SendGrid
 from doubt import doubts_of, settle
 from errors import NotInDoubt, SettingsError
 from settings import Settings
-from stack import TemporalServer
 from storage.database import Database
 from storage.ledger import Send, put_send, send_key, sends_of_person
 from storage.migrate import migrate
 from storage.people import lock_people
-from tell import story_of
-from tests.doubles.sendgrid import CUT_AFTER_ACCEPT, SendGridDouble
 from tests.programs import Place, command
-from tests.servers import wait_until
-from tests.stage import Stage, staged
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
 
@@ -97,6 +91,10 @@ async def test_none(settings: Settings) -> None:
         ({"kind": "marketing"}, "marketing: is not sent again"),
         ({"kind": "service"}, "service: is sent once more if its journey still waits"),
         ({"kind": "marketing", "channel": "push"}, "marketing: is sent once more if its journey still waits"),
+        (
+            {"kind": "service", "channel": "webhook", "resent": True},
+            "service: may have arrived, and is not called again",
+        ),
         ({"kind": "service", "resent": True}, "service: was sent once more and is in doubt again"),
     ],
 )
@@ -185,48 +183,6 @@ async def test_under_the_lock(database: Database, settings: Settings) -> None:
     with pytest.raises(NotInDoubt):
         await asked
     assert [line.status for line in await read(database)] == ["claimed"]
-
-
-@pytest.fixture
-async def mailing(
-    temporal: TemporalServer, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Stage]:
-    """The whole system, with a SendGrid that takes one mail and cuts the connection."""
-    monkeypatch.setenv("no_proxy", "*")
-    async with SendGridDouble() as double:
-        double.script(CUT_AFTER_ACCEPT)
-        channel = SendGrid(double.api_key, sender=("hello@example.com", "Shop"), reply_to=None, host=double.url)
-        async with staged(database_url, temporal.address, tmp_path, providers={"email": channel}) as stage:
-            yield stage
-        assert len(double.calls) == 1
-        await channel.close()
-
-
-@pytest.mark.server
-@pytest.mark.parametrize("verdict", ["accepted", "refused"])
-async def test_what_follows(mailing: Stage, verdict: Any) -> None:
-    """The journey that waits for the provider's word takes support's instead and sends nothing more; the story says whose it was.
-
-    Killed by: leaving `until` or the status as it was in settle_doubt.
-    """
-    user = f"doubted-{verdict}"
-    await mailing.knows(user, birthday="1990-01-01")
-    await mailing.happens(mailing.event(user, "File Downloaded", file_name="newcomer"))
-
-    async def doubted() -> bool:
-        return bool(await mailing.sends(user, status="unknown"))
-
-    await wait_until(doubted, 20)
-    (line,) = await mailing.sends(user)
-    await settle(mailing.settings, line.send_key, verdict, "asked at the shop", "grace")
-    await mailing.wake("newcomer", user)
-    account = await mailing.result("newcomer", user)
-    told = account["sent"] if verdict == "accepted" else account["unsent"]
-    assert len(account["sent"] + account["unsent"]) == 1
-    assert "email onboarding/welcome" in told[0]
-    story = words(await story_of(mailing.settings, user, mailing.client))
-    assert f"email onboarding/welcome: {verdict}" in story
-    assert "settled by grace: asked at the shop" in story
 
 
 async def test_commands(tmp_path: Path) -> None:

@@ -165,8 +165,8 @@ async def test_409(visitor: Visitor) -> None:
 
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
 async def test_413(visitor: Visitor, packed: bool) -> None:
-    """A body over 500 kB or an event over 32 kB is refused as too large, gzipped or not."""
-    for body, words in (({"x": "a" * 600_000}, "500 kB"), (message(1, properties={"x": "a" * 40_000}), "32 kB")):
+    """A body over 500 kB or an event over 64 kB is refused as too large, gzipped or not."""
+    for body, words in (({"x": "a" * 600_000}, "500 kB"), (message(1, properties={"x": "a" * 70_000}), "64 kB")):
         raw = json.dumps(body).encode()
         answer = await visitor.post("track", gzip.compress(raw) if packed else raw)
         assert answer.status_code == 413

@@ -12,7 +12,7 @@ from sqlalchemy import insert
 
 from storage.database import Database
 from storage.migrate import migrate
-from storage.routing import routes_of, set_aside, unrouted
+from storage.routing import routes_of, hold_back, unrouted
 from storage.tables import routing
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -109,14 +109,17 @@ async def _steps(database: Database) -> int:
 
 
 async def test_pauses_grow(database: Database) -> None:
-    """Each failure doubles the pause before the next try, up to five minutes, however often it fails."""
+    """Each failure doubles the pause before the next try, up to five minutes or what is asked for, however often it fails."""
     await leave(database, (1, "u", None))
     pauses = []
     for attempts in (0, 1, 2, 9, 5000):
         async with database.write() as connection:
             await connection.execute(routing.update().values(attempts=attempts))
-            await set_aside(connection, 1, NOW, "Temporal answered UNAVAILABLE")
+            await hold_back(connection, 1, NOW, "Temporal answered UNAVAILABLE")
             row = (await connection.execute(routing.select())).one()
         pauses.append((row.not_before - NOW).total_seconds())
         assert row.attempts == attempts + 1
     assert pauses == [0.5, 1, 2, 256, 300]
+    async with database.write() as connection:
+        await hold_back(connection, 1, NOW, "Temporal answered UNAVAILABLE", longest=timedelta(seconds=4))
+        assert (await connection.execute(routing.select())).one().not_before == NOW + timedelta(seconds=4)

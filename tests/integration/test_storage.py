@@ -61,6 +61,11 @@ async def claim(database: Database, user_id: str, name: str) -> bool:
         return True
 
 
+def differences(connection: Connection) -> object:
+    """Between the database and the tables in the code."""
+    return compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata)
+
+
 async def test_from_nothing(database: Database) -> None:
     """An empty database gets every table, and a second call changes nothing."""
     for _ in range(2):
@@ -72,10 +77,6 @@ async def test_from_nothing(database: Database) -> None:
 
 async def test_the_schema_is_the_one_the_code_means(database: Database) -> None:
     """After the migrations there is no difference between the database and the tables in the code."""
-
-    def differences(connection: Connection) -> object:
-        return compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata)
-
     await migrate(database)
     async with database.write() as connection:
         assert await connection.run_sync(differences) == []
@@ -86,6 +87,9 @@ async def test_two_that_migrate_at_once(database: Database, database_url: str) -
     other = Database(database_url)
     try:
         await asyncio.gather(migrate(database), migrate(other))
+        for each in (database, other):
+            async with each.read() as connection:
+                assert await connection.run_sync(differences) == []
     finally:
         await other.close()
 

@@ -20,7 +20,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.channels.endpoints import read_endpoints
 from activities.channels.envelope import Envelope, Provider
 from activities.channels.webhook import AT_ONCE, Webhooks
-from errors import ProviderError, Refused, TryLater
+from errors import ProviderError, Refused, RepeatLater, TryLater
 from messages import RenderedCall, RenderedCard
 from tests.doubles.webhook import (
     ACCEPT,
@@ -190,29 +190,34 @@ async def test_later(channel: Webhooks, double: WebhookDouble, status: int) -> N
 
 
 @pytest.mark.parametrize(
-    "behaviour",
+    ("behaviour", "kind"),
     [
-        answer(500),
-        answer(502),
-        answer(503),
-        answer(504),
-        answer(429),
-        answer(408),
-        ERROR_AFTER_ACCEPT,
-        CUT,
-        CUT_AFTER_ACCEPT,
+        (answer(500), RepeatLater),
+        (answer(502), RepeatLater),
+        (answer(503), TryLater),
+        (answer(504), RepeatLater),
+        (answer(429), TryLater),
+        (answer(408), RepeatLater),
+        (ERROR_AFTER_ACCEPT, RepeatLater),
+        (CUT, RepeatLater),
+        (CUT_AFTER_ACCEPT, RepeatLater),
     ],
     ids=str,
 )
-async def test_again(channel: Webhooks, double: WebhookDouble, behaviour: Behaviour) -> None:
-    """What may or may not have arrived is called again, after 1, 2, 4, … seconds and at most five minutes."""
+async def test_again(
+    channel: Webhooks, double: WebhookDouble, behaviour: Behaviour, kind: type[TryLater] | type[RepeatLater]
+) -> None:
+    """What may or may not have arrived is called again, after 1, 2, 4, … seconds and at most five minutes, and told from
+    what has not arrived.
+    """
     environment = ActivityEnvironment()
     waits = []
     for attempt in (1, 2, 3, 9, 10, 5000):
         environment.info = replace(environment.info, attempt=attempt)
         double.script(behaviour)
-        with pytest.raises(TryLater) as caught:
+        with pytest.raises((TryLater, RepeatLater)) as caught:
             await environment.run(channel.send, envelope())
+        assert type(caught.value) is kind
         waits.append(caught.value.after.total_seconds())
     assert waits == [1, 2, 4, 256, 300, 300]
     await channel.send(envelope())
@@ -224,7 +229,7 @@ async def test_no_answer(double: WebhookDouble) -> None:
     double.script(HANG)
     async for channel in calling(f"crm={double.url}", call_timeout=0.2):
         began = time.monotonic()
-        assert isinstance(await failure(channel), TryLater)
+        assert isinstance(await failure(channel), RepeatLater)
         assert time.monotonic() - began < 2
         await channel.send(envelope())
     assert double.accepted == {"key-1": 1}

@@ -32,7 +32,8 @@ from tests.doubles.firebase_behaviour import (
     Behaviour,
     quota,
 )
-from tests.doubles.google import Reply, Request, new_key, pem, reply
+from tests.doubles.google import Reply, new_key, pem, reply
+from tests.doubles.listening import Request
 from tests.pushing import FID, TOKEN, envelope, failure
 
 

@@ -8,8 +8,10 @@ import pytest
 import pytest_asyncio
 
 from activities.channels.sendgrid import SendGrid
+from tests.door import somebody
 from tests.doubles.sendgrid import SendGridDouble
 from tests.mailing import KEY, sendgrid_at
+from tests.reporting import Desk, desk_over
 
 
 @pytest.fixture(autouse=True)
@@ -31,3 +33,16 @@ async def channel(double: SendGridDouble) -> AsyncIterator[SendGrid]:
     yield channel
     await double.close()
     await channel.close()
+
+
+@pytest_asyncio.fixture
+async def desk(database_url: str) -> AsyncIterator[Desk]:
+    """The door for webhooks over an empty database, of either kind."""
+    async with desk_over(database_url) as desk:
+        yield desk
+
+
+@pytest.fixture
+def user() -> str:
+    """A person of this test."""
+    return somebody()

@@ -82,7 +82,8 @@ async def test_schema(channel: SendGrid, double: SendGridDouble, schema: Any) ->
     validator = schema()
     for kind in ("marketing", "service", "transactional"):
         for url in ("", LINK):
-            validator.validate(await body_of(channel, double, replace(envelope(), kind=kind, unsubscribe_url=url)))
+            body = await body_of(channel, double, replace(envelope(), kind=kind, unsubscribe_url=url))
+            assert [error.message for error in validator.iter_errors(body)] == []
 
 
 @pytest.mark.parametrize("schema", [ours, official])

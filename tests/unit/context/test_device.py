@@ -88,6 +88,20 @@ def test_hints_in_event() -> None:
 
 
 @pytest.mark.parametrize(
+    ("factors", "kind"),
+    [(["Tablet"], "tablet"), (["Desktop"], "desktop"), (["Desktop", "Tablet"], "desktop"), ("Tablet", "desktop"), (None, "desktop")],
+)
+def test_form_factor(factors: object, kind: str) -> None:
+    """A tablet is one though it asks for pages as a desktop does, if its browser says that it is a tablet and nothing else.
+
+    Killed by: not looking at formFactors.
+    """
+    hints = {"mobile": False, "platform": "Linux", "formFactors": factors}
+
+    assert device_of({"userAgentData": hints}, {"user-agent": f"Mozilla/5.0 (X11; Linux x86_64) {SAFARI}"}).kind == kind
+
+
+@pytest.mark.parametrize(
     ("context", "device"),
     [
         (

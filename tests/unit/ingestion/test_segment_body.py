@@ -43,6 +43,29 @@ def test_no_json(raw: bytes) -> None:
         parse_body(raw)
 
 
+@pytest.mark.parametrize(
+    "raw", [b'{"userId": "u", "userId": "v"}', b'{"a": [{"x": 1, "\\u0078": 1}]}'], ids=["top", "deep"]
+)
+def test_a_name_twice(raw: bytes) -> None:
+    """An object with two values of one name is refused: readers differ in which of the two they take.
+
+    Killed by: leaving object_pairs_hook out of the reader.
+    """
+    with pytest.raises(EventError, match="stands twice"):
+        parse_body(raw)
+
+
+def test_a_byte_order_mark() -> None:
+    """The mark that some programs put before UTF-8 is no part of the JSON; other encodings and half characters are refused.
+
+    Killed by: decoding as utf-8 only, or json.loads of bytes, which also takes UTF-16 and surrogates.
+    """
+    assert parse_body(b"\xef\xbb\xbf" + json.dumps(MESSAGE).encode()) == MESSAGE
+    for raw in (json.dumps(MESSAGE).encode("utf-16"), b'{"userId": "\xed\xa0\x80"}'):
+        with pytest.raises(EventError, match="not JSON"):
+            parse_body(raw)
+
+
 @pytest.mark.parametrize("raw", [b"[]", b'"u-1"', b"1", b"null"])
 def test_no_object(raw: bytes) -> None:
     """JSON that is no object is refused."""
@@ -52,11 +75,18 @@ def test_no_object(raw: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("raw", "words"),
-    [(gzip.compress(b"{}" * 400)[:-20], "cut short"), (b"\x1f\x8b" + b"\xff" * 40, "cannot be unpacked")],
-    ids=["cut", "broken"],
+    [
+        (gzip.compress(b"{}" * 400)[:-20], "cut short"),
+        (b"\x1f\x8b" + b"\xff" * 40, "cannot be unpacked"),
+        (gzip.compress(b"{}") + b"{", "follows the end"),
+    ],
+    ids=["cut", "broken", "more"],
 )
 def test_broken_gzip(raw: bytes, words: str) -> None:
-    """A gzipped body that is cut or broken is refused."""
+    """A gzipped body that is cut, broken or followed by something is refused.
+
+    Killed by: leaving `eof` or `unused_data` unasked in _gunzip.
+    """
     with pytest.raises(EventError, match=words):
         parse_body(raw)
 

@@ -1,0 +1,1 @@
+"""Where events come from besides HTTP: queues and topics of brokers."""

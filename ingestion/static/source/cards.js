@@ -1,0 +1,125 @@
+// In-app messages on the page: one card after the other, told as seen once it is, and as clicked.
+
+window.journeyman.cards = (base, token, close = 'Close') => {
+  // Neither a sheet made here nor what it says is held up by a Content-Security-Policy; the page's own rules win.
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(`
+    :where(.journeyman-card) {
+      position: fixed; inset: auto 1rem 1rem auto; z-index: 2147483000; box-sizing: border-box;
+      max-width: min(22rem, 100vw - 2rem); padding: 1rem 2.5rem 1rem 1rem; border: 1px solid; border-radius: .5rem;
+      background: Canvas; color: CanvasText; font: 1rem/1.4 system-ui, sans-serif; overflow-wrap: anywhere;
+    }
+    :where(.journeyman-card img) { display: block; max-width: 100%; }
+    :where(.journeyman-card p) { margin: .5rem 0; }
+    :where(.journeyman-card button) {
+      position: absolute; inset: .25rem .25rem auto auto; width: 2rem; height: 2rem;
+      border: 0; background: none; color: inherit; font-size: 1.25rem; cursor: pointer;
+    }`);
+  document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+
+  const place = element('div', { id: 'journeyman' });
+  place.setAttribute('aria-live', 'polite'); // a region whose news are read aloud
+  document.body.append(place);
+
+  const taken = new Set(); // ids
+  let queue = [];
+  let card;
+  let shown; // its id
+
+  const stream = new EventSource(base + '/v1/inbox/stream?token=' + encodeURIComponent(token));
+  stream.onmessage = ({ data }) => {
+    const message = JSON.parse(data);
+    if (message.read_at || taken.has(message.id)) return;
+    taken.add(message.id);
+    queue.push(message);
+    if (!card) show();
+  };
+  stream.addEventListener('expired', () => {
+    stream.close();
+    document.dispatchEvent(new Event('journeyman:expired')); // the page may call inbox with a new token
+  });
+
+  // What was seen in one tab is not shown in those that wait behind it, and what was closed is closed in all.
+  const tabs = new BroadcastChannel('journeyman');
+  tabs.onmessage = ({ data: [what, id] }) => {
+    taken.add(id);
+    queue = queue.filter((message) => message.id !== id);
+    if (shown === id && (what === 'closed' || document.hidden)) remove();
+  };
+
+  function show() {
+    const message = queue.shift();
+    if (!message) return;
+    const { id, action } = message;
+    shown = id;
+    const [link, image] = [message.link, message.image].map(web);
+    const title = element('strong', { id: 'journeyman-title' });
+    card = element('div', { className: 'journeyman-card' }, title, element('p', {}, message.body));
+    card.setAttribute('role', 'dialog');
+    card.setAttribute('aria-labelledby', title.id);
+    const away = element('a', { href: link, onclick: () => (tell('clicked', id), dismiss()) }, action || message.title);
+    title.append(link && !action ? away : message.title);
+    if (link && action) card.append(away);
+    if (image) card.prepend(element('img', { src: image, alt: '', referrerPolicy: 'no-referrer' }));
+    const shut = element('button', { type: 'button', onclick: dismiss }, '×');
+    shut.setAttribute('aria-label', close);
+    card.append(shut);
+    place.append(card);
+    new IntersectionObserver((entries, observer) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      observer.disconnect();
+      tell('seen', id);
+      tabs.postMessage(['seen', id]);
+    }).observe(card);
+  }
+
+  function dismiss() {
+    tabs.postMessage(['closed', shown]);
+    remove();
+  }
+
+  function remove() {
+    card.remove();
+    card = shown = null;
+    show();
+  }
+
+  /** Text stays text, whatever stands in it. */
+  function element(name, properties, ...children) {
+    const made = Object.assign(document.createElement(name), properties);
+    made.append(...children);
+    return made;
+  }
+
+  /** The address, if it is one of the web. */
+  function web(text) {
+    try {
+      const url = new URL(text);
+      return ['http:', 'https:'].includes(url.protocol) ? url.href : '';
+    } catch {
+      return '';
+    }
+  }
+
+  function tell(what, id) {
+    const headers = { Authorization: 'Bearer ' + token };
+    const told = { method: 'POST', headers, body: JSON.stringify({ ids: [id] }), keepalive: true, credentials: 'omit' };
+    fetch(base + '/v1/inbox/' + what, told).catch(() => {}); // it comes again with the next page
+  }
+
+  function escape(event) {
+    if (card && event.key === 'Escape' && !event.defaultPrevented) dismiss();
+  }
+
+  document.addEventListener('keydown', escape);
+
+  return () => {
+    stream.close();
+    tabs.close();
+    queue = [];
+    place.remove();
+    card = null;
+    document.removeEventListener('keydown', escape);
+    document.adoptedStyleSheets = document.adoptedStyleSheets.filter((each) => each !== sheet);
+  };
+};
