@@ -26,7 +26,7 @@ FEEDS = 10
 BATCH = 20
 SOON = 10.0
 """Seconds after Temporal's return within which the backlog must have begun to shrink."""
-PATIENCE = 300.0
+PATIENCE = 120.0
 """Seconds after which a backlog that is still there has not drained."""
 NOTES = [
     "The front door and the relay are one process, killed with -9 right after it has answered 200, and started again as "

@@ -24,7 +24,7 @@ from stack import TemporalServer
 from storage.aside import count_aside, give_back, set_aside, those_aside
 from storage.ledger import kept
 from storage.routing import TRIED_FOR, TRIES, failed, hold_back
-from storage.runs import entries_of_person
+from storage.runs import entries_of_person, runs_of
 from storage.tables import people, routing
 from tests.door import somebody
 from tests.programs import Place, command
@@ -176,22 +176,26 @@ async def test_bought_meanwhile(unrelayed: Stage, bought: bool) -> None:
 
 
 async def test_a_goal_that_was_set_aside(unrelayed: Stage) -> None:
-    """A purchase that is given back ends the run that was open before it, and no cart that was begun after it.
+    """A goal that is given back ends the run that was open when it was accepted, and no later one of the same key.
 
     Killed by: dropping the look at entry_seq in Router._end.
     """
-    stage, user = unrelayed, somebody()
+    stage, user, key = unrelayed, somebody(), "encore-1"
     async with stage.relay:
-        await stage.happens(cart(stage, user))
-    seqs = await lay_aside(stage, stage.event(user, "Order Completed", id=f"{user}-o", value="30", order_id="o"))
+        await stage.happens(stage.event(user, "Order Refunded", order_id=key))
+    first, second = await lay_aside(
+        stage, *(stage.event(user, "Order Cancelled", id=f"{user}-c{number}", order_id=key) for number in (1, 2))
+    )
     async with stage.relay:
-        await stage.happens(stage.event(user, "Cart Updated", cart_id="next", value="50", currency="EUR"))
-        assert await stage.is_open("cart_abandonment", user, "c")
-        await give_back(stage.database, seqs)
+        assert await stage.is_open("encore", user, key)
+        await give_back(stage.database, [second])
+        assert (await stage.result("encore", user, key))["outcome"] == f"ended by Order Cancelled ({user}-c2)"
+        await stage.happens(stage.event(user, "Order Refunded", order_id=key))
+        await give_back(stage.database, [first])
         await wait_until(stage.relay.idle, 20)
-        account = await stage.result("cart_abandonment", user, "c")
-        assert account["outcome"] == f"ended by Order Completed ({user}-o)"
-        assert await stage.is_open("cart_abandonment", user, "next")
+        assert await stage.is_open("encore", user, key)
+        async with stage.database.read() as connection:
+            assert [run.state for run in (await runs_of(connection, user)).values()] == ["open"]
 
 
 async def test_two_operators(unrelayed: Stage) -> None:
@@ -225,6 +229,10 @@ async def test_how_often_and_how_long(unrelayed: Stage) -> None:
         for _ in range(20):
             assert await failed(connection, seq, begun, PROBLEM) == 0, "tried often, in no time"
         assert await failed(connection, seq, begun + TRIED_FOR, PROBLEM) == 21
+
+        await hold_back(connection, seq, begun, "Temporal answered UNAVAILABLE")
+        assert await failed(connection, seq, begun, PROBLEM) == 0
+        assert await failed(connection, seq, begun + 10 * TRIED_FOR, PROBLEM) == 0, "tried twice, over a long time"
 
         await hold_back(connection, seq, begun, "Temporal answered UNAVAILABLE")
         tried, moments = 0, []

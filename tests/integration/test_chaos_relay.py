@@ -48,7 +48,7 @@ async def test_race(tmp_path: Path) -> None:
     """T13: sixteen clients start and end each of 15 keys at the same instant: one run at a time, and every event is in the
     run before the end or in the one after it, never in neither.
 
-    Killed by: dropping Router.missed, or letting Router._end end a run that was entered later.
+    Killed by: dropping Router.missed from Aftercare._start.
     """
     result = await race.run(Play("sqlite", 13, 0.03, 60, tmp_path))
     assert wrong(result) == []

@@ -72,8 +72,7 @@ async def test_nothing_missed_and_nothing_twice(site: Site) -> None:
     """A page that is cut off again and again, while messages keep coming, has been told of each once, in order, when it is
     through: `Last-Event-ID` says where it was.
 
-    Killed by: ignoring Last-Event-ID; `>=` in ON_SQLITE and ON_POSTGRESQL; taking the place from start_of where the message
-    has expired; giving MOST messages and advancing beyond them.
+    Killed by: ignoring Last-Event-ID; not finding the place of a message that has expired.
     """
     dice, wanted, heard = random.Random(3), list[str](), list[str]()
     token = await site.token("u")
@@ -121,7 +120,7 @@ async def test_the_newest_hundred(site: Site) -> None:
 async def test_two_tabs(site: Site) -> None:
     """Several pages of one person, opened at any moment, are each told of everything, once.
 
-    Killed by: `max` in place of `min` in Streams._look; giving what a look found to streams opened during it.
+    Killed by: taking what lies before its place in Stream.take.
     """
     token, ids = await site.token("u"), [await site.put("u")]
     async with AsyncExitStack() as stack:
@@ -137,7 +136,7 @@ async def test_two_tabs(site: Site) -> None:
 async def test_opened_during_a_look(database_url: str) -> None:
     """A page that is opened while everybody's messages are being looked for misses none of those that came before.
 
-    Killed by: reading `self._open` anew after the look in Streams._look.
+    Killed by: giving what a look found to streams opened during it; `max` in place of `min` in Streams._look.
     """
     database = Gated(database_url)
     async with opened_site(database) as site:

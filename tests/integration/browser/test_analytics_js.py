@@ -68,7 +68,7 @@ async def test_the_guide(shop: Shop) -> None:
 async def test_offline(shop: Shop) -> None:
     """What Analytics.js keeps while the browser is offline arrives once when it is online again.
 
-    Killed by: storing the same message id twice.
+    Killed by: refusing preflight requests.
     """
     settings = f"{{apiKey: '{PAGE_KEY}', apiHost: '{urlsplit(shop.settings.front_door).netloc}/v1', protocol: 'http'}}"
     page = await shop.visit()

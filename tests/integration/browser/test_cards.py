@@ -67,7 +67,7 @@ async def test_shown_and_clicked(shop: Shop) -> None:
     """A message appears while the page is open, with a name that a screen reader tells; it is known as read once it is seen,
     and its click is an event of the person, though the page is left by it. It is not shown again.
 
-    Killed by: not telling `seen` or `clicked`, or telling the click without keepalive.
+    Killed by: not telling `seen` or `clicked`.
     """
     user = somebody()
     page = await opened(shop, user)
