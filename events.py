@@ -300,6 +300,14 @@ class DateChanged(Event):
     date: Text | None = None
 
 
+class Enrolled(Event):
+    """The person was let into a journey by an operator, as one of a segment; it starts only the journey it names."""
+
+    event_name: ClassVar[str] = "Enrolled"
+    journey: Key = ""
+    segment: Key = ""
+
+
 class Preference(Event):
     """Something a person said about which messages they want; `*` is every channel or every topic."""
 

@@ -23,6 +23,7 @@ from . import databases, shop
 from .disorder_traffic import LATE, Copy, Original, bought, originals, postings, waiting
 from .evidence import Evidence
 from .play import Play
+from .posting import posted
 from .result import Part, Result
 from .shop import KEY, Shop
 
@@ -135,14 +136,15 @@ class Clients:
                 self._play.show("copies", self._done, len(self._postings))
 
     async def _post(self, http: httpx.AsyncClient, some: list[Original]) -> None:
-        answer = await http.post(f"{self._town.url}/v1/batch", json={"batch": [each.call() for each in some]})
+        body = {"batch": [each.call() for each in some]}
+        answer, _ = await posted(http, f"{self._town.url}/v1/batch", body)
         if (answer.status_code, answer.json()) == (200, {"success": True}):
             self._taken.update(each.id for each in some)
         else:
             self._problems.append(f"a batch of originals and copies was answered with {answer.status_code}")
 
     async def _post_other(self, http: httpx.AsyncClient, original: Original) -> None:
-        answer = await http.post(f"{self._town.url}/v1/track", json=original.call(note="another body"))
+        answer, _ = await posted(http, f"{self._town.url}/v1/track", original.call(note="another body"))
         self._refused += answer.status_code == 409
 
 

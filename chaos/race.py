@@ -21,6 +21,7 @@ from tests.servers import wait_until
 from . import databases, shop
 from .evidence import Evidence
 from .play import Play
+from .posting import posted
 from .result import Part, Result
 from .shop import KEY, Shop
 
@@ -84,7 +85,8 @@ async def _race(play: Play, town: Shop) -> Part:
             "event": name, "userId": f"racer-{number}", "messageId": event_id,
             "properties": {"order_id": f"race-{number}"},
         }  # fmt: skip
-        if (await client.post(f"{town.url}/v1/track", json=body)).status_code == 200:
+        answer, _ = await posted(client, f"{town.url}/v1/track", body)
+        if answer.status_code == 200:
             acknowledged.add(event_id)
 
     try:
@@ -138,7 +140,9 @@ async def _settled(town: Shop) -> bool:
 async def _compare(town: Shop, problems: list[str]) -> tuple[Counter[str], int]:
     """How often each event was seen, by the passes that the order of acceptance makes and the runs there really were."""
     async with town.database.read() as connection:
-        rows = (await connection.execute(select(events.c.event_id, events.c.name, events.c.user_id).order_by("seq"))).all()
+        rows = (
+            await connection.execute(select(events.c.event_id, events.c.name, events.c.user_id).order_by("seq"))
+        ).all()
         dropped = select(entries.c.event_id).where(entries.c.state == "dropped")
         given_up = {row.event_id for row in await connection.execute(dropped)}
     by_user: dict[str, list[tuple[str, str]]] = {}

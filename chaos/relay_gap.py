@@ -16,6 +16,7 @@ from . import databases, shop
 from .evidence import Evidence
 from .gap_traffic import Said, seen, traffic
 from .play import Play
+from .posting import posted
 from .result import Part, Result
 from .shop import KEY, Shop
 
@@ -84,6 +85,8 @@ class Gap:
         self._between = self._repeated = 0
         self._away = max(AWAY * play.size, 2.0)
         self._pace = FULL / (FEEDS * AWAY)
+        self._due = asyncio.Event()
+        """Set when it is time for Temporal to go."""
         self._calm = asyncio.Lock()
         """Held while something is away, so that one fault begins when the other is over."""
         self.drain = Drain()
@@ -126,12 +129,15 @@ class Gap:
         # Twice as often as needed: a kill counts only if something was left between commit and signal.
         due = iter(sorted(chances.sample(range(len(batches)), min(kills * 2, len(batches)))))
         kill, moment, over = next(due, None), time.monotonic(), self._play.until(1)
+        third = self._play.until(1 / 3)
         for number, batch in enumerate(batches):
             if over() and outage.done():
                 return
             moment = max(moment + BATCH / self._pace, time.monotonic() - 1)
             await asyncio.sleep(moment - time.monotonic())
             await self._post(batch)
+            if len(self._taken) >= len(self._asked) // 3 or third():
+                self._due.set()
             self._play.show("events", len(self._taken), len(self._asked))
             if kill is not None and number >= kill and not self._calm.locked():
                 kill = next(due, None)
@@ -143,20 +149,16 @@ class Gap:
 
     async def _post(self, batch: list[Said]) -> None:
         body = {"batch": [said.call() for said in batch]}
-        while True:
-            try:
-                if (await self._http.post(f"{self._town.url}/v1/batch", json=body)).status_code == 200:
-                    self._taken += batch
-                    return
-            except httpx.TransportError:
-                pass
-            self._repeated += 1
-            await asyncio.sleep(0.3)
+        answer, repeated = await posted(self._http, f"{self._town.url}/v1/batch", body)
+        self._repeated += repeated
+        if answer.status_code == 200:
+            self._taken += batch
+        else:
+            self._problems.append(f"a batch was answered with {answer.status_code}")
 
     async def _outage(self) -> None:
         """After a third of the events Temporal is gone for its while."""
-        while len(self._taken) < len(self._asked) // 3 and not self._play.until(1 / 3)():
-            await asyncio.sleep(0.1)
+        await self._due.wait()
         async with self._calm:
             await self._town.kill_temporal(self._away)
             await self._measure()

@@ -8,12 +8,23 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from events import Event
+from events import Enrolled, Event
 from profiles.person import Person
 from storage.database import Database
 from storage.facts import accepted_after, newest_first, read_events
 from storage.holds import withdraw
-from storage.runs import Entry, OpenRun, Place, add_entry, entries_at, put_run, runs_of, set_ending, set_entry
+from storage.runs import (
+    Entry,
+    OpenRun,
+    Place,
+    add_entry,
+    entries_at,
+    entries_into,
+    put_run,
+    runs_of,
+    set_ending,
+    set_entry,
+)
 from workflows.catalogue import Catalogue, Listed
 from workflows.definition import Journey
 
@@ -78,7 +89,9 @@ class Router:
         for event in events:
             for listed in self._catalogue:
                 actions += await self._end(connection, listed.journey, event, runs)
-            for listed in self._catalogue:
+            if isinstance(event, Enrolled):
+                actions += await self._enrolled(connection, event, person)
+            for listed in self._catalogue if not isinstance(event, Enrolled) else ():
                 if event.event_name in listed.journey.start_names:
                     actions += await self._start(connection, listed.journey, event, person, runs, now)
             for listed in self._catalogue:
@@ -127,21 +140,57 @@ class Router:
                 # This event was routed before: a start that was not acknowledged is repeated.
                 return [Start(entry, event, again=True)] if entry.state == "starting" else []
         run = runs.get(place)
-        if run is not None and run.state == "open" and run.begun_seq is None and run.due_at + OVERDUE > now:
-            return []  # A touch: stored is enough, the journey looks for it when it wakes.
-        earlier = [entry for entry in known if entry.state != "dropped"]
-        if any(entry.state == "waiting" for entry in earlier):
+        if await self.objection(connection, journey, event, person, run, known, now) is not None:
             return []
-        if not self._permits(journey, earlier, event, now) or not journey.enters(event, person.profile(now)):
-            return []
-        if await self.overtaken_by(connection, journey, place, event) is not None:
-            return []
-        entry = Entry(place, event.event_id, event.seq, now, "starting" if run is None else "waiting")
-        await add_entry(self._database, connection, entry)
+        entry = await self.admit(connection, journey, event, place, run, now)
         if run is not None:
             return [Verify(run)]
         runs[place] = await self.open(connection, journey, entry, event)
         return [Start(entry, event)]
+
+    async def objection(
+        self,
+        connection: AsyncConnection,
+        journey: Journey[Event],
+        event: Event,
+        person: Person,
+        run: OpenRun | None,
+        known: Sequence[Entry],
+        now: datetime,
+    ) -> str | None:
+        """Why this event opens no pass at the place where `run` and the entries `known` are; None if it does."""
+        if run is not None and run.state == "open" and run.begun_seq is None and run.due_at + OVERDUE > now:
+            return "is in it"  # A touch: stored is enough, the journey looks for it when it wakes.
+        earlier = [entry for entry in known if entry.state != "dropped"]
+        if any(entry.state == "waiting" for entry in earlier):
+            return "is in it"
+        if not self._permits(journey, earlier, event, now):
+            return "has been let in before"
+        if not journey.enters(event, person.profile(now)):
+            return "does not meet its condition"
+        if await self.overtaken_by(connection, journey, Place(journey.name, person.user_id, journey.key_of(event)), event):
+            return "has reached its goal since"
+        return None
+
+    async def admit(
+        self,
+        connection: AsyncConnection,
+        journey: Journey[Event],
+        event: Event,
+        place: Place,
+        run: OpenRun | None,
+        now: datetime,
+    ) -> Entry:
+        """Write the entry that this event makes; it waits where a run stands in its way."""
+        entry = Entry(place, event.event_id, event.seq, now, "starting" if run is None else "waiting")
+        await add_entry(self._database, connection, entry)
+        return entry
+
+    async def _enrolled(self, connection: AsyncConnection, event: Enrolled, person: Person) -> list[Action]:
+        """The starts that an enrolment has decided on, which nobody may have made yet."""
+        entries = await entries_into(connection, event.journey, person.user_id)
+        starting = {entry.seq: entry for entry in entries if entry.state == "starting"}
+        return [Start(starting[found.seq], found, again=True) for found in await read_events(connection, starting)]
 
     async def open(self, connection: AsyncConnection, journey: Journey[Event], entry: Entry, event: Event) -> OpenRun:
         """Note a run as open before it is started, so that no event can pass it by."""

@@ -19,6 +19,12 @@ from .tables import carts, people
 
 # Built once: putting a statement together costs as much as running it.
 PERSON = select(people).where(people.c.user_id == bindparam("user"))
+AFTER = (
+    select(people)
+    .where(people.c.user_id > bindparam("after"), people.c.created_at <= bindparam("known_at"))
+    .order_by(people.c.user_id)
+    .limit(bindparam("most"))
+)
 
 
 async def lock_people(
@@ -38,6 +44,18 @@ async def read_person(connection: AsyncConnection, user_id: str) -> Person | Non
     """The person as last committed; None if nobody has that id."""
     row = (await connection.execute(PERSON, {"user": user_id})).first()
     return None if row is None else _person(row)
+
+
+async def lock_known(database: Database, connection: AsyncConnection, user_ids: Iterable[str]) -> dict[str, Person]:
+    """Lock those of these persons who exist; somebody who was erased stays erased."""
+    return {user_id: _person(row) for user_id, row in (await database.lock(connection, user_ids)).items()}
+
+
+async def people_after(connection: AsyncConnection, user_id: str, known_at: datetime, most: int) -> list[Person]:
+    """The next persons in the order of their ids, of those who were known at that time."""
+    return [
+        _person(row) for row in await connection.execute(AFTER, {"after": user_id, "known_at": known_at, "most": most})
+    ]
 
 
 async def write_people(database: Database, connection: AsyncConnection, changed: Iterable[Person]) -> None:

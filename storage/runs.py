@@ -75,6 +75,11 @@ NOTE_RUN = (
     .values(first_run_id=bindparam("run_id"))
 )
 ENTRIES_AT = select(entries).where(_here(entries)).order_by(entries.c.seq)
+ENTRIES_INTO = (
+    select(entries)
+    .where(entries.c.journey == bindparam("of_journey"), entries.c.user_id == bindparam("of_user"))
+    .order_by(entries.c.seq)
+)
 MOVE_ENTRY = (
     update(entries)
     .where(_here(entries), entries.c.event_id == bindparam("of_event"))
@@ -135,6 +140,11 @@ async def entries_of_person(connection: AsyncConnection, user_id: str) -> list[E
     """Every entry of this person, oldest first."""
     query = select(entries).where(entries.c.user_id == user_id).order_by(entries.c.id)
     return [_entry(row) for row in await connection.execute(query)]
+
+
+async def entries_into(connection: AsyncConnection, journey: str, user_id: str) -> list[Entry]:
+    """Every entry of this person into one journey, whatever its key, in order of acceptance."""
+    return [_entry(row) for row in await connection.execute(ENTRIES_INTO, {"of_journey": journey, "of_user": user_id})]
 
 
 async def add_entry(database: Database, connection: AsyncConnection, entry: Entry) -> None:

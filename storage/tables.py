@@ -274,6 +274,20 @@ deliveries = Table(
 )
 """What providers' webhooks have told of each message, once per the provider's own event id."""
 
+enrolments = Table(
+    "enrolments",
+    metadata,
+    Column("id", String(20), primary_key=True),
+    Column("journey", String(100), nullable=False),
+    Column("segment", String(100), nullable=False),
+    Column("cursor", String(200), nullable=False, server_default=""),
+    Column("counts", JSON, nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("moved_at", Moment, nullable=False),
+    Column("finished_at", Moment),
+)
+"""Existing people let into a journey: everybody up to the user id `cursor` has been looked at; `counts` by outcome."""
+
 keys = Table(
     "keys",
     metadata,

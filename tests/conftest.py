@@ -93,6 +93,13 @@ async def stage(temporal: TemporalServer, database_url: str, tmp_path: Path) -> 
         yield stage
 
 
+@pytest_asyncio.fixture
+async def unrelayed(temporal: TemporalServer, database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
+    """The same without a relay at work: `stage.relay` and others can be begun and ended."""
+    async with staged(database_url, temporal.address, tmp_path, relaying=False) as stage:
+        yield stage
+
+
 def _is_ours(child: psutil.Process) -> bool:
     """Not a dead entry, and not the tracker that multiprocessing keeps until the very end."""
     try:

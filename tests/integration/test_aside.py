@@ -2,44 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 from sqlalchemy import select, update
 
 from aside import asides_of, replay
-from doctor import plain
-from doctor_parts import database as look_at_database
 from errors import SettingsError
-from ingestion.app import FrontDoor
 from ingestion.incoming import Incoming
-from stack import TemporalServer
-from storage.aside import count_aside, give_back, set_aside, those_aside
+from storage.aside import give_back, set_aside, those_aside
 from storage.ledger import kept
 from storage.routing import TRIED_FOR, TRIES, failed, hold_back
 from storage.runs import entries_of_person, runs_of
 from storage.tables import people, routing
 from tests.door import somebody
-from tests.programs import Place, command
 from tests.servers import wait_until
-from tests.stage import Stage, staged
+from tests.stage import Stage
 
+pytestmark = pytest.mark.server
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PROBLEM = "KeyError at a_journey.py:7"
-
-
-@pytest.fixture
-async def unrelayed(temporal: TemporalServer, database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
-    """The system without a relay, on either database."""
-    async with staged(database_url, temporal.address, tmp_path, relaying=False) as stage:
-        yield stage
 
 
 def cart(stage: Stage, user: str) -> Incoming:
@@ -198,19 +181,6 @@ async def test_a_goal_that_was_set_aside(unrelayed: Stage) -> None:
             assert [run.state for run in (await runs_of(connection, user)).values()] == ["open"]
 
 
-async def test_two_operators(unrelayed: Stage) -> None:
-    """However many give back at once, each event is given back once, in any number.
-
-    Killed by: reading what is set aside before the transaction that deletes it.
-    """
-    seqs = await lay_aside(unrelayed, *(cart(unrelayed, f"{somebody()}-{number}") for number in range(700)))
-    counts = await asyncio.gather(*(give_back(unrelayed.database) for _ in range(4)))
-    assert sum(counts) == 700
-    async with unrelayed.database.read() as connection:
-        assert await count_aside(connection) == 0
-        assert [*(await connection.execute(select(routing.c.seq).order_by(routing.c.seq))).scalars()] == seqs
-
-
 async def test_how_often_and_how_long(unrelayed: Stage) -> None:
     """It takes ten tries, over four minutes, that the event itself has failed; whatever else was in the way counts for
     nothing, however often.
@@ -244,51 +214,3 @@ async def test_how_often_and_how_long(unrelayed: Stage) -> None:
     assert tried == len(moments) == TRIES
     assert moments[:4] == [0, 0.5, 1.5, 3.5]
     assert moments[-1] == 255.5
-
-
-async def test_how_many(unrelayed: Stage) -> None:
-    """The front door's health and the doctor say how many events are set aside.
-
-    Killed by: counting the events that wait instead.
-    """
-    stage = unrelayed
-    await lay_aside(stage, cart(stage, somebody()), cart(stage, somebody()))
-    await stage.take(cart(stage, somebody()))
-    door = FrontDoor(stage.acceptor, stage.database, frozenset({"wk"})).app()
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(door), base_url="http://front.door") as http:
-        assert (await http.get("/health")).json() == {"status": "ok", "unrouted": 1, "set_aside": 2}
-    found = plain([each async for each in look_at_database(stage.settings)])
-    (events,) = (each for each in found["checks"] if each["check"] == "Events")
-    assert events["mark"] == "warning"
-    assert "2 are set aside" in events["found"]
-    assert "events replay --all" in events["todo"]
-
-
-async def test_command(unrelayed: Stage, tmp_path: Path) -> None:
-    """`events` lists them for people and for machines, `events replay` gives back one or all, and says what it cannot do.
-
-    Killed by: taking no number for all.
-    """
-    stage, user = unrelayed, somebody()
-    place = Place(tmp_path, JOURNEYMAN_DATABASE=stage.settings.database_url)
-
-    async def events(*words: str) -> Any:
-        return await command(place, "starter.py", "events", *words)
-
-    assert "No event is set aside." in (await events()).out
-    seqs = await lay_aside(stage, *(cart(stage, user) for _ in range(3)))
-    shown = await events()
-    assert (shown.code, shown.err) == (0, "")
-    assert all(word in shown.out for word in ("3 events set aside", user, "Cart Updated", PROBLEM))
-    told = json.loads((await events("--json", "--limit", "2")).out)
-    assert (told["count"], [each["seq"] for each in told["events"]]) == (3, seqs[:2])
-
-    unsaid = await events("replay")
-    assert unsaid.code == 1
-    assert "--all" in unsaid.err
-    assert (await events("replay", "4711")).code == 1
-    assert await aside(stage) == seqs
-    assert "1 event." in (await events("replay", str(seqs[1]))).out
-    assert await aside(stage) == [seqs[0], seqs[2]]
-    assert "2 events." in (await events("replay", "--all")).out
-    assert await aside(stage) == []

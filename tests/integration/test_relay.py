@@ -11,12 +11,11 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, select, update
 
 from connect import connect
 from ingestion.departures import workflow_id
 from ingestion.relay import Relay
-from ingestion.router import Router
 from settings import Settings
 from stack import TemporalServer
 from storage.database import Database
@@ -49,13 +48,6 @@ async def states(stage: Stage, user: str, journey: str) -> list[str]:
     """What became of the person's entries into a journey, in order."""
     async with stage.database.read() as connection:
         return [entry.state for entry in await entries_of_person(connection, user) if entry.place.journey == journey]
-
-
-@pytest.fixture
-async def unrelayed(temporal: TemporalServer, database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
-    """The system without a relay, on either database."""
-    async with staged(database_url, temporal.address, tmp_path, relaying=False) as stage:
-        yield stage
 
 
 async def test_a_relay_is_killed(unrelayed: Stage) -> None:
@@ -212,57 +204,6 @@ async def test_a_start_meets_a_dying_run(temporal: TemporalServer, database_url:
         assert await stage.is_open("win_back", user)
         old = stage.client.get_workflow_handle(workflow_id(Place("win_back", user, "")), run_id=first)
         assert (await old.result())["outcome"] == f"ended by Screen Viewed ({user}-back)"
-
-
-async def test_told_while_an_entry_waits(temporal: TemporalServer, database_url: str, tmp_path: Path) -> None:
-    """T13: what comes while a person who is let in again has to wait for the cancelled run to close is told to the new run,
-    in order and once.
-
-    Killed by: dropping Router.missed from Aftercare._start.
-    """
-    user, stage_of, order = somebody(), (database_url, temporal.address, tmp_path), {"order_id": "encore-1"}
-    async with staged(*stage_of) as stage:
-        await stage.happens(stage.event(user, "Order Refunded", **order))
-        settings, first = stage.settings, await stage.run_id("encore", user, "encore-1")
-    async with relayed(settings, temporal.address) as stage:
-        await stage.take(stage.event(user, "Order Cancelled", id=f"{user}-over", **order))
-        for number in range(4):
-            await stage.take(stage.event(user, "Order Refunded", id=f"{user}-n{number}", **order))
-
-        async def waits() -> bool:
-            return await states(stage, user, "encore") == ["started", "waiting"] and await left(stage) == 0
-
-        await wait_until(waits)
-    async with staged(*stage_of) as stage:
-        await stage.asleep_again("encore", user, "encore-1", after=first)
-        await wait_until(stage.relay.idle, 20)
-        await stage.handle("encore", user, "encore-1").execute_update("stop")
-        account = await stage.result("encore", user, "encore-1")
-        assert account["untaken"] == [f"{user}-n{number}" for number in (1, 2, 3)]
-        old = stage.client.get_workflow_handle(workflow_id(Place("encore", user, "encore-1")), run_id=first)
-        ended = await old.result()
-        assert ended["outcome"] == f"ended by Order Cancelled ({user}-over)"
-        assert "untaken" not in ended
-
-
-async def test_what_a_waiting_entry_has_missed(unrelayed: Stage) -> None:
-    """T13: of what came since an entry its run is told what it waits for, of its key, and nothing that came after a goal.
-
-    Killed by: dropping the look for a goal, or for the key, from Router.missed.
-    """
-    stage, user, said = unrelayed, somebody(), ("Refunded", "Refunded", "Completed", "Refunded", "Cancelled", "Refunded")
-    keys = (1, 1, 1, 2, 1, 1)
-    await stage.take(
-        *(
-            stage.event(user, f"Order {name}", id=f"{user}-{place}", order_id=f"encore-{key}")
-            for place, (name, key) in enumerate(zip(said, keys, strict=True))
-        )
-    )
-    async with stage.database.read() as connection:
-        seq = (await connection.execute(select(func.min(routing.c.seq)))).scalar_one()
-        entry = Entry(Place("encore", user, "encore-1"), f"{user}-0", seq, datetime.now(UTC), "starting")
-        found = await Router(stage.database, stage.catalogue).missed(connection, entry)
-    assert [event.event_id for event in found] == [f"{user}-1"]
 
 
 async def test_a_goal_for_a_start_that_was_not_acknowledged(unrelayed: Stage) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,24 +19,19 @@ from tests.acceptance.test_cost import Meter
 from tests.calls import Calls
 from tests.door import somebody
 from tests.servers import wait_until
-from tests.stage import Stage, staged
+from tests.stage import Stage
 
 pytestmark = pytest.mark.server
 RUNS = 40
-
-
-@pytest.fixture
-async def unrelayed(temporal: TemporalServer, database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
-    """The system without a relay, on either database."""
-    async with staged(database_url, temporal.address, tmp_path, relaying=False) as stage:
-        yield stage
 
 
 @asynccontextmanager
 async def heard(stage: Stage) -> AsyncIterator[Calls]:
     """What a relay says to Temporal, in the block and until nothing is left to route."""
     calls = Calls()
-    client = await connect(stage.settings, embedded=stage.client.service_client.config.target_host, interceptors=[calls])
+    client = await connect(
+        stage.settings, embedded=stage.client.service_client.config.target_host, interceptors=[calls]
+    )
     async with Relay(stage.database, client, stage.catalogue, task_queue=stage.settings.task_queue) as relay:
         yield calls
         await wait_until(relay.idle, 30)

@@ -62,7 +62,7 @@ async def test_one_at_a_time(tmp_path: Path) -> None:
             assert await left(stage) == PEOPLE
             async with stage.database.read() as connection:
                 problems = (await connection.execute(select(routing.c.problem, func.count()).group_by("problem"))).all()
-            told = {row.problem: row.count for row in problems}
+            told = {row[0]: row[1] for row in problems}
             assert told["Temporal answered UNAVAILABLE"] == len(calls.made)
 
             await server.start()

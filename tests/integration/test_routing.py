@@ -12,7 +12,7 @@ from sqlalchemy import insert
 
 from storage.database import Database
 from storage.migrate import migrate
-from storage.routing import routes_of, hold_back, unrouted
+from storage.routing import hold_back, routes_of, unrouted
 from storage.tables import routing
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -39,9 +39,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("digest"),
     )
+    op.create_table(
+        "enrolments",
+        sa.Column("id", sa.String(length=20), nullable=False),
+        sa.Column("journey", sa.String(length=100), nullable=False),
+        sa.Column("segment", sa.String(length=100), nullable=False),
+        sa.Column("cursor", sa.String(length=200), server_default="", nullable=False),
+        sa.Column("counts", sa.JSON(), nullable=False),
+        sa.Column("started_at", Moment(timezone=True), nullable=False),
+        sa.Column("moved_at", Moment(timezone=True), nullable=False),
+        sa.Column("finished_at", Moment(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("enrolments")
     op.drop_table("keys")
     with op.batch_alter_table("outbox", schema=None) as batch_op:
         batch_op.drop_index("outbox_of_person")

@@ -51,8 +51,7 @@ async def passed(circuit: Circuit, users: list[str]) -> list[str]:
         await circuit.turn(user)
         through.append(user)
 
-    for user in users:
-        TASKS.append(asyncio.create_task(ask(user)))
+    TASKS.extend(asyncio.create_task(ask(user)) for user in users)
     await asyncio.sleep(0)
     return through
 
