@@ -87,6 +87,15 @@ async def database_url(
 
 
 @pytest_asyncio.fixture
+async def postgresql_url(postgresql: StartPostgreSQL) -> AsyncIterator[str]:
+    """The address of an empty PostgreSQL, for what SQLite cannot show."""
+    server = await postgresql()
+    name = await server.create_database()
+    yield server.url(name)
+    await server.drop_database(name)
+
+
+@pytest_asyncio.fixture
 async def stage(temporal: TemporalServer, database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
     """The whole system on either database, with every journey of the project and of tests/extra/journeys."""
     async with staged(database_url, temporal.address, tmp_path) as stage:

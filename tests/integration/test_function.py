@@ -22,7 +22,6 @@ from ingestion.accept import Acceptor
 from settings import ROOT, Settings
 from storage.database import Database
 from storage.tables import events, routing
-from tests.conftest import StartPostgreSQL
 from tests.doubles.lambda_runtime import LambdaRuntime
 
 Event = dict[str, Any]
@@ -135,17 +134,9 @@ class Lambda:
         await self.database.close()
 
 
-@pytest.fixture
-async def url(postgresql: StartPostgreSQL) -> AsyncIterator[str]:
-    server = await postgresql()
-    name = await server.create_database()
-    yield server.url(name)
-    await server.drop_database(name)
-
-
 @pytest.fixture(params=[rest_api, http_api, load_balancer], ids=lambda each: each.__name__)
-async def instance(request: pytest.FixtureRequest, url: str) -> AsyncIterator[Lambda]:
-    instance = Lambda(Settings(database=url, write_keys="wk", secret="a test"), request.param)
+async def instance(request: pytest.FixtureRequest, postgresql_url: str) -> AsyncIterator[Lambda]:
+    instance = Lambda(Settings(database=postgresql_url, write_keys="wk", secret="a test"), request.param)
     yield instance
     await instance.close()
 
@@ -187,18 +178,18 @@ async def test_frozen(instance: Lambda) -> None:
     assert await instance.stored() == ["m-1", "m-2"]
 
 
-async def test_in_the_runtime(url: str, tmp_path: Path) -> None:
+async def test_in_the_runtime(postgresql_url: str, tmp_path: Path) -> None:
     """Started as Lambda starts it, by AWS's own runtime client, the function answers what the Runtime API hands over."""
     environment = {
         **os.environ,
         "AWS_LAMBDA_FUNCTION_NAME": "journeyman",
         "AWS_LAMBDA_FUNCTION_VERSION": "1",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
-        "JOURNEYMAN_DATABASE": url,
+        "JOURNEYMAN_DATABASE": postgresql_url,
         "JOURNEYMAN_WRITE_KEYS": "wk",
         "JOURNEYMAN_SECRET": "a test",
     }
-    database = Database(url)
+    database = Database(postgresql_url)
     with LambdaRuntime() as runtime:
         environment["AWS_LAMBDA_RUNTIME_API"] = runtime.address
         process = await asyncio.create_subprocess_exec(

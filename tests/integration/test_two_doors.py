@@ -6,14 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ingestion.incoming import Incoming
 from storage.database import Database
 from storage.tables import anonymous
-from tests.conftest import StartPostgreSQL
 from tests.door import Door, opened_door, said
 from tests.servers import wait_until
 
@@ -38,14 +36,6 @@ class Held(Database):
                 await self.let.wait()
 
 
-@pytest.fixture
-async def url(postgresql: StartPostgreSQL) -> AsyncIterator[str]:
-    server = await postgresql()
-    name = await server.create_database()
-    yield server.url(name)
-    await server.drop_database(name)
-
-
 @asynccontextmanager
 async def interleaved(url: str, first: Incoming, second: Incoming) -> AsyncIterator[Door]:
     """One door takes `first` and does not commit before another, given `second`, has taken that or waits for it."""
@@ -68,36 +58,36 @@ async def interleaved(url: str, first: Incoming, second: Incoming) -> AsyncItera
         yield one
 
 
-async def test_named_while_the_event_is_stored(url: str) -> None:
+async def test_named_while_the_event_is_stored(postgresql_url: str) -> None:
     """An anonymous event that one door is storing while another names its person is that person's, and is routed."""
     event, name = said(None, "Signed Up", id="up", nobody="a"), said("u", "Identified", id="who", nobody="a")
-    async with interleaved(url, event, name) as door:
+    async with interleaved(postgresql_url, event, name) as door:
         assert {row.event_id: row.user_id for row in await door.stored()} == {"up": "u", "who": "u"}
         assert await door.routed() == {"up", "who"}
 
 
-async def test_an_event_while_its_person_is_named(url: str) -> None:
+async def test_an_event_while_its_person_is_named(postgresql_url: str) -> None:
     """An anonymous event that reaches one door while another is naming its person is that person's, and is routed."""
     name, event = said("u", "Identified", id="who", nobody="a"), said(None, "Signed Up", id="up", nobody="a")
-    async with interleaved(url, name, event) as door:
+    async with interleaved(postgresql_url, name, event) as door:
         assert {row.event_id: row.user_id for row in await door.stored()} == {"up": "u", "who": "u"}
         assert await door.routed() == {"up", "who"}
 
 
-async def test_two_names_at_once(url: str) -> None:
+async def test_two_names_at_once(postgresql_url: str) -> None:
     """An anonymous id that two doors give to two people at the same time belongs to the first, with all it did."""
     one, other = (said(user, "Identified", nobody="a") for user in ("u-1", "u-2"))
-    async with interleaved(url, one, other) as door:
+    async with interleaved(postgresql_url, one, other) as door:
         await door.take(said(None, "Signed Up", nobody="a"))
         assert [(row.anonymous_id, row.user_id) for row in await door.rows(anonymous)] == [("a", "u-1")]
         assert [row.user_id for row in await door.stored("Signed Up")] == ["u-1"]
 
 
-async def test_other_ids_are_not_waited_for(url: str) -> None:
+async def test_other_ids_are_not_waited_for(postgresql_url: str) -> None:
     """A door that stores one device's event does not keep another from naming somebody else's."""
     event, name = said(None, "Signed Up", nobody="a"), said("u", "Identified", nobody="b")
-    held = Held(url)
-    async with opened_door(held) as one, opened_door(url) as other:
+    held = Held(postgresql_url)
+    async with opened_door(held) as one, opened_door(postgresql_url) as other:
         held.holds = True
         taking = asyncio.create_task(one.take(event))
         try:
@@ -108,10 +98,10 @@ async def test_other_ids_are_not_waited_for(url: str) -> None:
         assert await taking == [True]
 
 
-async def test_the_same_ids_in_another_order(url: str) -> None:
+async def test_the_same_ids_in_another_order(postgresql_url: str) -> None:
     """Two doors that are given the same hundred devices in opposite orders, all at once, both answer: nothing is locked for ever."""
     devices = [f"a-{number}" for number in range(100)]
-    async with opened_door(url) as one, opened_door(url) as other:
+    async with opened_door(postgresql_url) as one, opened_door(postgresql_url) as other:
         for user in ("", "u"):
             messages = [said(user and f"u-{device}", "Signed Up", nobody=device) for device in devices]
             more = [said(user and f"u-{device}", "Signed Up", nobody=device) for device in reversed(devices)]
