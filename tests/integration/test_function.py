@@ -166,7 +166,7 @@ async def test_refuses(instance: Lambda) -> None:
     await instance.ask("POST", "/v1/track", track(1))
     assert (await instance.ask("POST", "/v1/track", track(1, userId="u-2")))[0] == 409
     assert await instance.stored() == ["m-1"]
-    assert (await instance.ask("GET", "/health"))[1] == {"status": "ok", "unrouted": 1}
+    assert (await instance.ask("GET", "/health"))[1] == {"status": "ok", "unrouted": 1, "set_aside": 0}
 
 
 async def test_frozen(instance: Lambda) -> None:
