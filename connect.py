@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
@@ -10,7 +11,14 @@ from typing import Any
 
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
-from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.runtime import (
+    LogForwardingConfig,
+    LoggingConfig,
+    PrometheusConfig,
+    Runtime,
+    TelemetryConfig,
+    TelemetryFilter,
+)
 from temporalio.service import RPCError
 
 from errors import SettingsError
@@ -27,8 +35,7 @@ async def connect(settings: Settings, *, embedded: str | None = None, **options:
     """
     config: dict[str, Any] = {"target_host": embedded} if embedded else _configured()
     config.setdefault("target_host", f"{settings.host}:{settings.temporal_port}")
-    if settings.temporal_metrics:
-        config["runtime"] = _telling(settings.temporal_metrics)
+    config["runtime"] = _telling(settings.temporal_metrics)
     try:
         return await asyncio.wait_for(Client.connect(**{**config, **options}), 10)
     except (RPCError, RuntimeError, TimeoutError, ValueError) as error:
@@ -53,9 +60,17 @@ async def opened(settings: Settings) -> AsyncIterator[Database]:
 
 @cache
 def _telling(address: str) -> Runtime:
-    """The SDK's core, with its metrics at that address; one for the process, since a port can be had once."""
+    """The SDK's core, with its metrics at that address if there is one; one for the process, since a port can be had once.
+
+    What it logs comes out with our own lines, without its fields: they hold texts of errors.
+    """
+    forwarded = LogForwardingConfig(
+        logging.getLogger("temporalio.core"), prepend_target_on_message=False, append_log_fields_to_message=False
+    )
+    metrics = PrometheusConfig(bind_address=address) if address else None
+    told = LoggingConfig(TelemetryFilter(core_level="WARN", other_level="ERROR"), forwarding=forwarded)
     try:
-        return Runtime(telemetry=TelemetryConfig(metrics=PrometheusConfig(bind_address=address)))
+        return Runtime(telemetry=TelemetryConfig(logging=told, metrics=metrics))
     except (RuntimeError, ValueError):
         raise SettingsError(
             f"JOURNEYMAN_TEMPORAL_METRICS: {address} cannot be listened on; expected a free address such as 0.0.0.0:9465."

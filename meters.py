@@ -8,6 +8,11 @@ SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 EVENTS = Counter("journeyman_events", "Events taken: new ones, and those that were known already.", ["outcome"])
 REFUSED = Counter("journeyman_refused", "Events and requests that were not taken, and why.", ["reason"])
+CLOCKS = Counter(
+    "journeyman_clocks",
+    "Times that were not believed (future), and journeys not started because their event came too late (late).",
+    ["rule"],
+)
 ACCEPT = Histogram(
     "journeyman_accept_seconds",
     "From a request that was read to its answer: checked, stored, committed.",

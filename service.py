@@ -31,7 +31,9 @@ from ingestion.life import Life, living
 from ingestion.load import Load
 from ingestion.metrics import Queues, metrics_route
 from ingestion.opaque import Opaque
+from ingestion.openapi import openapi_route
 from ingestion.pages import Pages
+from ingestion.people import people_routes
 from ingestion.preferences import Offer, preference_routes
 from ingestion.relay import Relay
 from ingestion.segment_webhook import segment_webhook_routes
@@ -75,7 +77,7 @@ async def receiving(
     settings: Settings, database: Database, client: Client, catalogue: Catalogue
 ) -> AsyncIterator[Service]:
     """Accept and relay, from brokers where some are set, without the door. PartDied ends the block when one of these dies."""
-    relay = Relay(database, client, catalogue, task_queue=settings.task_queue)
+    relay = Relay(database, client, catalogue, task_queue=settings.task_queue, lateness=settings.lateness)
     acceptor = acceptor_of(settings, database, catalogue, relay.wake)
     consumers = tuple(Consumer(broker, acceptor) for broker in settings.brokers)
     service = Service(settings, database, client, catalogue, acceptor, relay, consumers)
@@ -99,6 +101,7 @@ def acceptor_of(
         opaque=Opaque(settings.secret_key()),
         dates=settings.dates(),
         committed=committed,
+        lateness=settings.lateness,
     )
 
 
@@ -118,7 +121,13 @@ async def serving(service: Service) -> AsyncIterator[None]:
 async def served(app: Starlette, settings: Settings) -> AsyncIterator[None]:
     """This application over HTTP, on the port of the settings. PartDied if it cannot be started, or dies."""
     config = uvicorn.Config(
-        app, http=Connection, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=5
+        app,
+        http=Connection,
+        log_config=None,  # its own would print texts of errors, which may quote a person
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=5,
     )
     with listening(settings.host, settings.port) as listener:
         server, life = _Server(config), Life("front door")
@@ -160,6 +169,8 @@ def app_of(
         *tealium_routes(door.intake),
         *server_tag_routes(door.intake),
         *snippet_routes(),
+        *people_routes(database, Opaque(settings.secret_key()), door.keys, settings.default_zone),
+        openapi_route(),
         metrics_route(database, door.keys, queues),
         *inbox_routes(
             database,
@@ -204,7 +215,8 @@ async def everything(settings: Settings, *, time_skipping: bool = False) -> Asyn
 
 def listening(host: str, port: int) -> socket.socket:
     """A bound socket; SettingsError names the variable to change where the port is taken."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # The protocol is named, or asyncio would not know that answers must not wait for an acknowledgement (Nagle).
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from datetime import time
+from datetime import time, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
@@ -57,6 +57,8 @@ class Settings(BaseSettings):
     """Keys that stand in web pages and only give events; one is generated where the write key is."""
     streams: Annotated[int, Field(ge=0)] = 500
     """How many browsers each front door tells of in-app messages at the same time, over connections that stay open."""
+    lateness_days: Annotated[float, Field(ge=0, le=36500)] = 3
+    """How many days after the fact an event may arrive and still start a journey."""
     waiting_events: Annotated[int, Field(ge=1)] = 5000
     """Events that may wait for a commit in each front door; beyond that it answers 429."""
     waiting_mb: Annotated[int, Field(ge=1)] = 16
@@ -146,6 +148,11 @@ class Settings(BaseSettings):
     def origins(self) -> Origins:
         """Whose pages may speak to the front door."""
         return read_origins(self.cors, self.front_door)
+
+    @property
+    def lateness(self) -> timedelta:
+        """How long after the fact an event may arrive and still start a journey."""
+        return timedelta(days=self.lateness_days)
 
     @property
     def geoip_path(self) -> Path:

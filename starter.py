@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from enum import Enum
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -286,6 +287,39 @@ def take_key_back(
     from keys import take_back
 
     _do(_say(lambda settings: take_back(settings, key_id)))
+
+
+known = typer.Typer(no_args_is_help=True)
+app.add_typer(known, name="people", help="Bring people who are known elsewhere.")
+
+
+@known.command(name="import")
+def import_people(
+    file: Annotated[Path, typer.Argument(help="A file .csv or .jsonl; columns are traits, and one is userId.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and count, and change nothing.")] = False,
+) -> None:
+    """Take over the traits of a file. Stopped at any point, the same command goes on: no row is taken twice."""
+    from people import bring
+
+    _do(_say(lambda settings: bring(settings, file, dry_run=dry_run, console=err)))
+
+
+@app.command()
+def enrol(
+    journey: Annotated[str, typer.Argument(help="The journey, by the name of its file.")],
+    segment: Annotated[str, typer.Option(help='Who: "everybody", or a segment such as at_risk.')],
+    rate: Annotated[float, typer.Option(min=0.1, max=1000, help="How many people may enter in a second.")] = 50,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and change nothing.")] = False,
+    resume: Annotated[str, typer.Option(help="The id of the enrolment to go on with.")] = "automatic",
+) -> None:
+    """Let people who are known already into a journey. Stopped at any point, the same command goes on where it was."""
+    from enrol import enrol as let_in
+
+    _do(
+        _say(
+            lambda settings: let_in(settings, journey, segment, rate=rate, dry_run=dry_run, resume=resume, console=err)
+        )
+    )
 
 
 @app.command()

@@ -78,6 +78,7 @@ def bought(said: list[Original]) -> Iterator[tuple[str, tuple[int, Decimal]]]:
 
 
 def waiting(said: list[Original]) -> set[str]:
-    """Whose quiet phase is still open: who was refunded, and it was not called off."""
-    refunded = {each.user for each in said if each.name == "Order Refunded"}
+    """Whose quiet phase is still open: who was refunded, and it was not called off; told a month late it opens nothing."""
+    newest = max(each.at for each in said)
+    refunded = {each.user for each in said if each.name == "Order Refunded" and each.at > newest - LATE / 2}
     return refunded - {each.user for each in said if each.name == "Order Cancelled"}

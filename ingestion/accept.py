@@ -25,13 +25,11 @@ from storage.database import DATABASE, UNREACHABLE, Database
 from storage.people import lock_people, read_carts, write_carts, write_people
 
 from .consequences import Consequences, Stored
-from .incoming import Incoming
+from .incoming import LATENESS, Incoming
 from .life import Life
 from .opaque import Opaque
 
 GROUP = 200
-LATENESS = timedelta(days=3)
-"""How old an anonymous event may be to be routed when the person is identified."""
 
 
 @dataclass
@@ -74,13 +72,18 @@ class Acceptor:
         opaque: Opaque,
         dates: frozenset[str] = frozenset(),
         committed: Callable[[Iterable[str]], None] = lambda users: None,
+        lateness: timedelta = LATENESS,
     ) -> None:
-        """`relevant` names what the relay must see; `committed` is told of whom, after each commit."""
+        """`relevant` names what the relay must see; `committed` is told of whom, after each commit.
+
+        Anonymous events older than `lateness` are not routed when their person is named.
+        """
         self._database = database
         self._relevant = relevant
         self._places = places
         self._opaque = opaque
         self._dates = dates
+        self._lateness = lateness
         self._committed = committed
         self._waiting: list[Waiting] = []
         self._wake = asyncio.Event()
@@ -165,7 +168,7 @@ class Acceptor:
         self._alike = None
         now = datetime.now(UTC)
         async with self._database.write() as connection:
-            anonymous_ids = {message.anonymous_id for message in messages if message.anonymous_id}
+            anonymous_ids = {each for message in messages for each in message.nobodies}
             await lock_anonymous(self._database, connection, anonymous_ids)
             linked = await owners_of(connection, anonymous_ids)
             wanted = {m.user_id for m in messages if m.user_id} | set(linked.values())
@@ -182,9 +185,10 @@ class Acceptor:
                     continue
                 results.append(is_new)
                 if is_new:
-                    if owner and message.anonymous_id:
-                        linked.setdefault(message.anonymous_id, owner)
-                        await self._merge(connection, message.anonymous_id, owner, consequences, message.received_at)
+                    if owner:
+                        for each in message.nobodies:
+                            linked.setdefault(each, owner)
+                            await self._merge(connection, each, owner, consequences, message.received_at)
                     consequences.take(message, owner, self._context(message, people.get(owner or "")))
             relevant = await self._store(connection, consequences)
             await write_people(self._database, connection, consequences.changed_people)
@@ -230,8 +234,8 @@ class Acceptor:
     ) -> None:
         """Give the events of a person who was not known yet to the one they turn out to be, in order."""
         for row in await claim_anonymous(self._database, connection, anonymous_id, user_id):
-            consequences.adopt(row, user_id, routed=row.occurred_at >= now - LATENESS)
-        consequences.adopt_fresh(anonymous_id, user_id, since=now - LATENESS)
+            consequences.adopt(row, user_id, routed=row.occurred_at >= now - self._lateness)
+        consequences.adopt_fresh(anonymous_id, user_id, since=now - self._lateness)
 
     async def _consents(self, connection: AsyncConnection, consequences: Consequences, now: datetime) -> None:
         """Each word in the order of acceptance; the last one on the same channel and topic stays."""

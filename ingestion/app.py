@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Row
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -77,7 +78,9 @@ class FrontDoor:
             Route("/health", self.health),
         ]
         beyond = Middleware(CrossOrigin, origins=self._origins)
-        return Starlette(routes=[*doors, *pages, *others], middleware=[beyond])
+        return Starlette(
+            routes=[*doors, *pages, *others], middleware=[beyond], exception_handlers={HTTPException: _no_door}
+        )
 
     def _door(self, kind: str) -> Any:
         async def door(request: Request) -> Response:
@@ -115,6 +118,12 @@ class FrontDoor:
         async with self._database.read() as connection:
             counts = {"unrouted": await backlog(connection), "set_aside": await count_aside(connection)}
         return JSONResponse({"status": "ok", **counts})
+
+
+async def _no_door(_: Request, error: Exception) -> Response:
+    """Starlette's own words for a path or a method that is not there would be no JSON."""
+    assert isinstance(error, HTTPException)
+    return problem(error.status_code, "There is no such door here; /openapi.json names them all.", error.headers)
 
 
 def _kept(row: Row[Any], now: datetime) -> OutboxMessage:

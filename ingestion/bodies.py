@@ -35,8 +35,8 @@ class Arriving:
     """
 
     def __init__(self, most: int = 64 * 1024 * 1024) -> None:
-        self._most = most
-        self._held = 0
+        self.most = most
+        self.held = 0
         self._bodies: dict[asyncio.Timeout, int] = {}
 
     @contextmanager
@@ -48,8 +48,8 @@ class Arriving:
             if timeout not in self._bodies:
                 raise TimeoutError
             self._bodies[timeout] += size
-            self._held += size
-            while self._held > self._most:
+            self.held += size
+            while self.held > self.most:
                 oldest = next(iter(self._bodies))
                 self._release(oldest)
                 if oldest is timeout:
@@ -63,7 +63,7 @@ class Arriving:
             self._release(timeout)
 
     def _release(self, timeout: asyncio.Timeout) -> None:
-        self._held -= self._bodies.pop(timeout, 0)
+        self.held -= self._bodies.pop(timeout, 0)
 
 
 EVERYWHERE = Arriving()

@@ -108,6 +108,6 @@ class Inbox:
 def _lifetime(body: dict[str, Any]) -> timedelta:
     seconds = body.get("expires_in", int(USUAL.total_seconds()))
     least, most = int(SHORTEST.total_seconds()), int(LONGEST.total_seconds())
-    if isinstance(seconds, bool) or not isinstance(seconds, int) or not least <= seconds <= most:
+    if not isinstance(seconds, int) or not least <= seconds <= most:
         raise EventError(f"expires_in: a whole number of seconds, from {least} to {most}.")
     return timedelta(seconds=seconds)

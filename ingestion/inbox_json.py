@@ -35,8 +35,8 @@ class NoPass(Exception):
     """The request shows no token that opens an inbox."""
 
 
-def guarded(act: Act) -> Act:
-    """The same, with an answer for whatever goes wrong."""
+def guarded(act: Act, what: str = "The inbox") -> Act:
+    """The same, with an answer for whatever goes wrong; `what` cannot be opened then."""
 
     async def door(request: Request) -> Response:
         try:
@@ -48,8 +48,8 @@ def guarded(act: Act) -> Act:
         except Exception as error:
             # The type alone is logged, texts may name people.
             level = log.warning if isinstance(error, UNREACHABLE) else log.error
-            level("an inbox could not be opened", error=type(error).__name__)
-            return problem(503, "The inbox cannot be opened; try again in a moment.", {"Retry-After": "2"})
+            level(f"{what.lower()} could not be opened", error=type(error).__name__)
+            return problem(503, f"{what} cannot be opened; try again in a moment.", {"Retry-After": "2"})
 
     return door
 

@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -23,6 +23,8 @@ LONGEST_ID = 150
 """Characters of a message id; what we derive from an event adds a few to its id."""
 DERIVED = re.compile(r":(cart|zone|date:.*)$")
 """How the ids of derived events end; a client that sent one first would keep ours from being stored."""
+LATENESS = timedelta(days=3)
+"""How long after the fact an event may arrive and still start a journey, where the settings do not say."""
 DEEPEST = 50
 """Levels of objects and lists in an event."""
 
@@ -49,8 +51,15 @@ class Incoming:
     peer: str | None = field(default=None, repr=False)
     """The address the request came from."""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    previous_id: str | None = None
+    """Another anonymous id of the same person, where a call names two of them."""
     second_hand: bool = False
     """Whether somebody else told it of the person: it says nothing of where they are, and on what."""
+
+    @property
+    def nobodies(self) -> list[str]:
+        """The ids that this person may have been known by before they had a name."""
+        return [each for each in (self.previous_id, self.anonymous_id) if each]
 
     @cached_property
     def digest(self) -> str:

@@ -25,6 +25,7 @@ from workflows.catalogue import Catalogue
 from .aftercare import Aftercare
 from .circuit import LONGEST, Circuit, is_refusal
 from .departures import Departures, StillStarting
+from .incoming import LATENESS
 from .life import Life
 from .router import Action, Cancel, Inform, Router, Start, Verify
 from .trouble import problem_of
@@ -45,9 +46,17 @@ log = structlog.get_logger()
 class Relay:
     """Routes what `accept` has committed. Any number of them may work side by side on PostgreSQL, one on SQLite."""
 
-    def __init__(self, database: Database, client: Client, catalogue: Catalogue, *, task_queue: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        client: Client,
+        catalogue: Catalogue,
+        *,
+        task_queue: str,
+        lateness: timedelta = LATENESS,
+    ) -> None:
         self._database = database
-        self._router = Router(database, catalogue)
+        self._router = Router(database, catalogue, lateness)
         self._departures = Departures(client, task_queue)
         self._hands = Hands(database)
         self._aftercare = Aftercare(database, catalogue, self._router, self._departures, self._hands)

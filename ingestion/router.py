@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from events import Enrolled, Event
+from meters import CLOCKS
 from profiles.person import Person
 from storage.database import Database
-from storage.facts import accepted_after, newest_first, read_events
+from storage.facts import accepted_after, arrival_of, newest_first, read_events
 from storage.holds import withdraw
 from storage.runs import (
     Entry,
@@ -27,6 +28,8 @@ from storage.runs import (
 )
 from workflows.catalogue import Catalogue, Listed
 from workflows.definition import Journey
+
+from .incoming import LATENESS
 
 
 @dataclass(frozen=True)
@@ -76,9 +79,11 @@ TOGETHER = 100
 class Router:
     """Decides under the person's lock, so that any number of relays come to the same decisions."""
 
-    def __init__(self, database: Database, catalogue: Catalogue) -> None:
+    def __init__(self, database: Database, catalogue: Catalogue, lateness: timedelta = LATENESS) -> None:
+        """An event that arrives later than `lateness` after its journey should have begun starts nothing any more."""
         self._database = database
         self._catalogue = catalogue
+        self._lateness = lateness
 
     async def route(
         self, connection: AsyncConnection, person: Person, events: Sequence[Event], now: datetime
@@ -140,13 +145,26 @@ class Router:
                 # This event was routed before: a start that was not acknowledged is repeated.
                 return [Start(entry, event, again=True)] if entry.state == "starting" else []
         run = runs.get(place)
+        if await self._is_late(connection, journey, event, now):
+            CLOCKS.labels("late").inc()
+            return []
         if await self.objection(connection, journey, event, person, run, known, now) is not None:
             return []
-        entry = await self.admit(connection, journey, event, place, run, now)
+        entry = Entry(place, event.event_id, event.seq, now, "starting" if run is None else "waiting")
+        await add_entry(self._database, connection, entry)
         if run is not None:
             return [Verify(run)]
         runs[place] = await self.open(connection, journey, entry, event)
         return [Start(entry, event)]
+
+    async def _is_late(self, connection: AsyncConnection, journey: Journey[Event], event: Event, now: datetime) -> bool:
+        """Whether the event came so long after the fact that the journey would come out of the blue."""
+        due_at = event.occurred_at + (journey.quiet or timedelta(0))
+        if now - due_at <= self._lateness:
+            return False
+        # It may have come in time, and waited here: for Temporal, or for somebody to give it back to the relay.
+        arrived_at = await arrival_of(connection, event.event_id)
+        return arrived_at is None or arrived_at - due_at > self._lateness
 
     async def objection(
         self,
@@ -168,23 +186,11 @@ class Router:
             return "has been let in before"
         if not journey.enters(event, person.profile(now)):
             return "does not meet its condition"
-        if await self.overtaken_by(connection, journey, Place(journey.name, person.user_id, journey.key_of(event)), event):
+        if await self.overtaken_by(
+            connection, journey, Place(journey.name, person.user_id, journey.key_of(event)), event
+        ):
             return "has reached its goal since"
         return None
-
-    async def admit(
-        self,
-        connection: AsyncConnection,
-        journey: Journey[Event],
-        event: Event,
-        place: Place,
-        run: OpenRun | None,
-        now: datetime,
-    ) -> Entry:
-        """Write the entry that this event makes; it waits where a run stands in its way."""
-        entry = Entry(place, event.event_id, event.seq, now, "starting" if run is None else "waiting")
-        await add_entry(self._database, connection, entry)
-        return entry
 
     async def _enrolled(self, connection: AsyncConnection, event: Enrolled, person: Person) -> list[Action]:
         """The starts that an enrolment has decided on, which nobody may have made yet."""

@@ -6,17 +6,19 @@ import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from errors import EventError, EventTooLarge
 from events import DateChanged, Identified, PageViewed, ScreenViewed, ZoneChanged
+from meters import CLOCKS
 
 from .incoming import Incoming, checked
 from .tags import translated
 
 EVENT_LIMIT = 64 * 1024
 """Bytes of one event; Segment's own clients send none over 32 kB."""
+A_MINUTE = timedelta(minutes=1)
 RESERVED = frozenset({Identified.event_name, ZoneChanged.event_name, DateChanged.event_name})
 
 
@@ -79,9 +81,12 @@ def _incoming(item: Mapping[str, Any], envelope: Mapping[str, Any], call: Call, 
         case _:
             raise EventError("type: expected one of track, identify, page, screen, group, alias.")
     user_id, anonymous_id = _identity(item, "userId"), _identity(item, "anonymousId")
+    previous_id = None
     if kind == "alias":
         # Who the person was before: what they did under that name becomes theirs, as with an identify call.
-        anonymous_id = anonymous_id or _identity(item, "previousId")
+        previous_id = _identity(item, "previousId")
+        if not anonymous_id:
+            anonymous_id, previous_id = previous_id, None
     if not user_id and not anonymous_id:
         raise EventError("userId: every message needs a userId or an anonymousId.")
     return Incoming(
@@ -93,6 +98,7 @@ def _incoming(item: Mapping[str, Any], envelope: Mapping[str, Any], call: Call, 
         anonymous_id=anonymous_id,
         properties={key: value for key, value in properties.items() if value is not None},
         traits=traits,
+        previous_id=previous_id,
         context=context,
         ip=_string(context, "ip"),
         peer=call.peer,
@@ -116,14 +122,21 @@ def _occurred_at(item: Mapping[str, Any], envelope: Mapping[str, Any], received_
     told, original = _moment(item, "timestamp"), _moment(item, "originalTimestamp")
     sent = _moment(item, "sentAt") or _moment(envelope, "sentAt")
     if told and original:
-        return min(told, received_at)
+        return _not_after(told, received_at)
     stated = told or original
     if stated is None:
         return received_at
     try:
-        return min(received_at - (sent - stated) if sent and sent >= stated else stated, received_at)
+        return _not_after(received_at - (sent - stated) if sent and sent >= stated else stated, received_at)
     except OverflowError:
         raise EventError("sentAt: so long after the timestamp that no calendar holds both.") from None
+
+
+def _not_after(moment: datetime, received_at: datetime) -> datetime:
+    """A time in the future is the fault of a clock: it becomes that of receipt, and counts where it is off by a minute."""
+    if moment - received_at > A_MINUTE:
+        CLOCKS.labels("future").inc()
+    return min(moment, received_at)
 
 
 def _moment(item: Mapping[str, Any], name: str) -> datetime | None:

@@ -127,9 +127,10 @@ class Streams:
         for stream in hungry:
             waiting[stream.one.user_id].append(stream)
         for user_id, place, message in found:
-            said = sse(message)
-            for stream in waiting[user_id]:
-                stream.take(place, said)
+            if takers := [stream for stream in waiting[user_id] if stream.wants(place)]:
+                said = sse(message)
+                for stream in takers:
+                    stream.take(place, said)
         return len(found) == AT_A_LOOK
 
     async def _end_of_the_erased(self) -> None:
@@ -162,11 +163,15 @@ class Stream(StreamingResponse):
         """Whether all that was taken has been sent."""
         return not self._left
 
+    def wants(self, place: int) -> bool:
+        """Whether the message there is not known here, and there is room for it."""
+        return place > self.place and not self._is_full
+
     def take(self, place: int, said: bytes) -> None:
-        """Send this as well, unless it is known here, or there is enough to do: then nothing that comes after it either."""
-        if place <= self.place:
+        """Send this as well, unless there is enough to do: then nothing that comes after it either."""
+        if not self.wants(place):
             return
-        self._is_full = self._is_full or (self._held > 0 and self._held + len(said) > HOLDS)
+        self._is_full = self._held > 0 and self._held + len(said) > HOLDS
         if not self._is_full:
             self.place = place
             self._left.append(said)

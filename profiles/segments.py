@@ -8,6 +8,7 @@ from decimal import Decimal
 HIGH_VALUE = Decimal(200)
 """Spent in all, in the shop's currency, by somebody who bought at least twice."""
 AT_RISK = timedelta(days=30)
+SEGMENTS = frozenset({"high_value", "at_risk", "newcomer"})
 
 
 def segments_of(orders: int, spent: Decimal, last_seen_at: datetime | None, now: datetime) -> frozenset[str]:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from sqlalchemy import Row, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from events import Event
+from events import Context, Event
 
 from .tables import events, routing
 
@@ -45,6 +45,9 @@ ROUTED_AFTER = AFTER.where(
 )
 
 
+NEWEST_CONTEXT = (
+    select(events.c.context).where(events.c.user_id == bindparam("user")).order_by(events.c.seq.desc()).limit(1)
+)
 ARRIVAL = select(events.c.received_at).where(events.c.event_id == bindparam("event_id"))
 
 
@@ -73,6 +76,11 @@ async def arrival_of(connection: AsyncConnection, event_id: str) -> datetime | N
     """When we received that event; None if we never did."""
     arrived: datetime | None = await connection.scalar(ARRIVAL, {"event_id": event_id})
     return arrived
+
+
+async def newest_context(connection: AsyncConnection, user_id: str) -> Context:
+    """The circumstances of the person's newest event."""
+    return Context.model_validate(await connection.scalar(NEWEST_CONTEXT, {"user": user_id}) or {})
 
 
 async def newest_first(

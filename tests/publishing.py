@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import runpy
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Any
 
+from tests.docs.blocks import blocks
 from tests.door import Door
 
 
@@ -25,6 +28,14 @@ def shopping(users: Sequence[str], count: int, first: int = 0) -> list[tuple[str
     """So many views in turn, each with the key that keeps its user's order."""
     turns = [(users[number % len(users)], number) for number in range(first, first + count)]
     return [(user, viewed(user, number)) for user, number in turns]
+
+
+def of_the_page(file: str, folder: Path) -> Callable[[str, str], Awaitable[None]]:
+    """The function `publish` of that block of docs/brokers.md."""
+    (block,) = [block for block in blocks("brokers.md") if block.file == file]
+    (folder / file).write_text(block.text, encoding="utf-8")
+    publish: Callable[[str, str], Awaitable[None]] = runpy.run_path(str(folder / file))["publish"]
+    return publish
 
 
 def written(message: dict[str, Any]) -> bytes:

@@ -148,17 +148,18 @@ class Line:
 
     async def publish(self, bodies: Iterable[bytes], *, has_id: bool = True, **properties: Any) -> int:
         """Publish these in order; returns how many the broker has confirmed to keep."""
-        confirmed = 0
         async with await aio_pika.connect(self.server.url, timeout=10) as connection:
             channel = await connection.channel()
             await channel.declare_queue(self.queue, durable=True, arguments={"x-single-active-consumer": True})
-            for body in bodies:
+
+            async def send(body: bytes) -> None:
                 message = aio_pika.Message(body, delivery_mode=aio_pika.DeliveryMode.PERSISTENT, **properties)
                 if not has_id:
                     message.message_id = NoId()
-                await channel.default_exchange.publish(message, self.queue, timeout=10)
-                confirmed += 1
-        return confirmed
+                await channel.default_exchange.publish(message, self.queue, timeout=30)
+
+            # They are written in the order in which they begin; only the confirmations are waited for together.
+            return len(await asyncio.gather(*(send(body) for body in bodies)))
 
     async def left(self) -> int:
         """How many messages wait to be delivered, to be asked when nobody consumes: what is not acknowledged is back by then."""

@@ -18,9 +18,9 @@ from storage.database import DATABASE
 from .record import Record, parts
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
-"""Seconds between attempts while the database is away."""
-ATTEMPTS = 3
-"""How often an event is tried that fails for a reason nobody foresaw."""
+"""Seconds between attempts to store what could not be stored."""
+ATTEMPTS = 5
+"""How often events are tried that fail for a reason nobody foresaw, before the one at fault is looked for."""
 TAKEN = GROUP
 """Messages that a consumer takes at once."""
 log = structlog.get_logger()
@@ -69,19 +69,28 @@ class Acceptance:
             except PartDied:
                 raise
             except Exception as error:
-                if _is_the_database(error):
-                    log.warning("the database did not take events", broker=self._broker, error=type(error).__name__)
-                elif len(events) > 1:
-                    # One of them fails. What was committed of the others is known when it is told again.
-                    return [result for event in events for result in await self._stored([event])]
-                elif attempt == ATTEMPTS:
-                    return [
-                        EventError(f"It could not be stored ({type(error).__name__}); publish it again after a fix.")
-                    ]
-                else:
-                    attempt += 1
+                log.warning("events were not stored; trying again", broker=self._broker, error=type(error).__name__)
+                if not _is_the_database(error) and attempt >= ATTEMPTS and (results := await self._sorted_out(events)):
+                    return results
             await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+            pause, attempt = min(2 * pause, LONGEST_PAUSE), attempt + 1
+
+    async def _sorted_out(self, events: Sequence[Incoming]) -> list[bool | JourneymanError]:
+        """Each of these on its own, with an error for those that fail; nothing where all of several do: it is not their fault."""
+        results: list[bool | JourneymanError] = []
+        failed = 0
+        for event in events:
+            try:
+                results += await self._acceptor.accept([event])
+            except PartDied:
+                raise
+            except Exception as error:
+                if _is_the_database(error):
+                    return []
+                failed += 1
+                name = type(error).__name__
+                results.append(EventError(f"It could not be stored ({name}); publish it again after a fix."))
+        return [] if failed == len(events) > 1 else results
 
 
 def stop_if_cancelled() -> None:

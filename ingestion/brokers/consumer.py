@@ -64,7 +64,11 @@ class Consumer:
             began = loop.time()
             try:
                 await self._broker.consume(self._take)
-            except away as error:
+            except (Exception, asyncio.CancelledError) as error:
+                stop_if_cancelled()
+                # aiormq ends what waits with a bare Exception, or cancels it, where a connection closes without a reason.
+                if not isinstance(error, (*away, asyncio.CancelledError)) and type(error) is not Exception:
+                    raise
                 if loop.time() - began > LONGEST_PAUSE:
                     pause = FIRST_PAUSE
                 log.warning(

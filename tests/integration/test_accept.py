@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from errors import EventConflict, EventError
-from ingestion.accept import LATENESS
+from ingestion.incoming import LATENESS
 from storage.database import UNREACHABLE
 from storage.tables import anonymous, events, metadata, people
 from tests.door import PEER, Door, opened_door, said

@@ -142,7 +142,7 @@ async def test_help(place: Place) -> None:
     """`--help` names every command; without any command the same is shown, and a word that is none is refused with code 2."""
     said = await command(place, STARTER, "--help")
     assert said.code == 0
-    for name in ("run", "serve", "emit", "identify", "story", "doctor", "unknown", "events", "key", "demo"):
+    for name in ("run", "serve", "consume", "emit", "identify", "story", "doctor", "unknown", "events", "key", "demo"):
         assert name in said.out
     assert (await command(place, STARTER)).code == 2
     wrong = await command(place, STARTER, "fly")

@@ -31,7 +31,7 @@ async def shop(database_url: str) -> AsyncIterator[Shop]:
 async def test_a_token(shop: Shop) -> None:
     """A backend is given a token for a day, or for as long as it says up to 30 days, which does not show whose it is.
 
-    Killed by: USUAL = 2 days; LONGEST = 31 days; taking a bool or a fraction for a number.
+    Killed by: USUAL = 2 days; LONGEST = 31 days; taking a fraction for a number of seconds.
     """
     for body, lifetime in (
         (None, DAY),

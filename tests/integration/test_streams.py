@@ -120,7 +120,7 @@ async def test_the_newest_hundred(site: Site) -> None:
 async def test_two_tabs(site: Site) -> None:
     """Several pages of one person, opened at any moment, are each told of everything, once.
 
-    Killed by: taking what lies before its place in Stream.take.
+    Killed by: leaving the place out of Stream.wants.
     """
     token, ids = await site.token("u"), [await site.put("u")]
     async with AsyncExitStack() as stack:

@@ -15,7 +15,7 @@ from tests.kafka import KafkaServer, Topic
 from tests.programs import Place, Program, answers, command
 from tests.publishing import count, in_turn, seen, shopping, written
 from tests.rabbitmq import Line
-from tests.servers import wait_until
+from tests.servers import free_port, wait_until
 from tests.wire import Wire
 
 Acknowledged = Callable[[], Awaitable[bool]]
@@ -126,6 +126,30 @@ async def test_serve_consumes_too(temporal: TemporalServer, tmp_path: Path, line
         assert (health.status_code, health.json()["unrouted"]) == (200, 0)
         assert await program.interrupt() in (0, 130)
         assert "Traceback" not in program.log.read_text()
+    finally:
+        program.end()
+
+
+@pytest.mark.server
+async def test_brokers_that_are_away(temporal: TemporalServer, tmp_path: Path) -> None:
+    """Where neither broker answers the front door works all the same and is healthy; the log says that they are tried again, and
+    Ctrl-C ends it all.
+
+    Killed by: raising from Consumer._run where the broker is away.
+    """
+    place, nobody = Place(tmp_path, TEMPORAL_ADDRESS=temporal.address), free_port()
+    place.changes |= {"JOURNEYMAN_RABBITMQ": f"amqp://guest:hunter2@127.0.0.1:{nobody}/"}
+    place.changes |= {"JOURNEYMAN_KAFKA": f"127.0.0.1:{nobody}"}
+    program = Program(place, "starter.py", "serve")
+    program.start()
+    try:
+        await answers(place)
+        for broker in ("RabbitMQ", "Kafka"):
+            tried = f'"broker": "{broker}", "error": '
+            await wait_until(lambda tried=tried: program.log.read_text().count(tried) >= 2, 30)  # type: ignore[misc]
+        await answers(place)
+        assert await program.interrupt() in (0, 130)
+        assert "hunter2" not in program.log.read_text()
     finally:
         program.end()
 

@@ -11,6 +11,7 @@ from playwright.async_api import Page
 from events import CartUpdated
 from tests.browsing import PAGE_KEY, Shop, needs_browser
 from tests.docs.blocks import blocks
+from tests.servers import wait_until
 
 pytestmark = needs_browser
 (TAG,) = (block.text for block in blocks("gtm.md") if block.language == "html")
@@ -163,6 +164,7 @@ async def test_odd_things(shop: Shop) -> None:
     )
     rows = await shop.events(count=3)
     assert [row.name for row in rows] == ["Page Viewed", "One", "Two"]
+    await wait_until(lambda: shop.problems)
     (problem,) = shop.problems
     assert problem.startswith("journeyman: ")
 

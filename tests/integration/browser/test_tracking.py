@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.browsing import Shop, needs_browser, told
+from tests.servers import wait_until
 
 pytestmark = needs_browser
 
@@ -116,6 +117,7 @@ async def test_harmless(shop: Shop) -> None:
     rows = await shop.events(count=3)
     assert [row.name for row in rows] == ["Page Viewed", "Click", "Last"]
     assert rows[1].properties.keys() == {"place", "session_id"}
+    await wait_until(lambda: len(shop.problems) >= 3)
     assert len(shop.problems) == 3
     assert all("journeyman:" in problem for problem in shop.problems)
 

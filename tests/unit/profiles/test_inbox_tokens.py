@@ -24,7 +24,7 @@ PRINTABLE = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, ma
 def test_read_back(user_id: str, is_known: bool) -> None:
     """Whatever the user id, a token says whose it is, until when, and since when we know them, to who has the secret.
 
-    Killed by: splitting at every "\\0" in InboxTokens.read; leaving `since` out of the token.
+    Killed by: leaving `since` out of the token.
     """
     one = replace(PASS, user_id=user_id, since=PASS.since if is_known else None)
     token = TOKENS.token(one)
