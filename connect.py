@@ -25,6 +25,7 @@ from errors import SettingsError
 from settings import Settings
 from storage.database import Database
 from storage.migrate import migrate
+from tracing import interceptors
 
 
 async def connect(settings: Settings, *, embedded: str | None = None, **options: Any) -> Client:
@@ -36,6 +37,7 @@ async def connect(settings: Settings, *, embedded: str | None = None, **options:
     config: dict[str, Any] = {"target_host": embedded} if embedded else _configured()
     config.setdefault("target_host", f"{settings.host}:{settings.temporal_port}")
     config["runtime"] = _telling(settings.temporal_metrics)
+    config["interceptors"] = interceptors()
     try:
         return await asyncio.wait_for(Client.connect(**{**config, **options}), 10)
     except (RPCError, RuntimeError, TimeoutError, ValueError) as error:

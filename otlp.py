@@ -6,6 +6,7 @@ An event's trace goes through the database without a column of its own: whoever 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -17,6 +18,7 @@ from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.trace import (
     Link,
     NonRecordingSpan,
@@ -37,16 +39,14 @@ OURS = "journeyman."
 TOLD = frozenset({"temporalRunID", "temporalActivityID"})
 """What is told of Temporal's own attributes: not the workflow id, in which the user's stands."""
 KINDS = {"accept": SpanKind.SERVER, "provider call": SpanKind.CLIENT}
-DERIVED = (":updated", ":emptied")
+DERIVED = re.compile(r":(cart|zone|date:[^:]*)$")
 """How the ids end of events that accept has made of another one; they belong to its trace."""
 _given: ContextVar[tuple[int, int] | None] = ContextVar("given", default=None)
 
 
 def ids_of(event_id: str) -> tuple[int, int]:
     """Trace and first span of an event; the same in every process."""
-    for ending in DERIVED:
-        event_id = event_id.removesuffix(ending)
-    digest = hashlib.sha256(event_id.encode()).digest()
+    digest = hashlib.sha256(DERIVED.sub("", event_id).encode()).digest()
     return int.from_bytes(digest[:16]), int.from_bytes(digest[16:24])
 
 
@@ -108,7 +108,9 @@ class Traces:
     def _after(self, event_id: str) -> Context:
         """Whether its trace is sampled is decided anew, and as at its beginning: by the trace's id."""
         trace_id, span_id = ids_of(event_id)
-        sampled = self._provider.sampler.should_sample(Context(), trace_id, "accept").decision.is_sampled()
+        sampled = (
+            self._provider.sampler.should_sample(Context(), trace_id, "accept").decision is Decision.RECORD_AND_SAMPLE
+        )
         flags = TraceFlags(TraceFlags.SAMPLED if sampled else TraceFlags.DEFAULT)
         beginning = SpanContext(trace_id, span_id, is_remote=True, trace_flags=flags)
         return set_span_in_context(NonRecordingSpan(beginning), Context())

@@ -50,6 +50,7 @@ from profiles.unsubscribe_links import UnsubscribeLinks
 from settings import ROOT, Settings
 from stack import TemporalServer
 from storage.database import Database
+from tracing import traced
 from worker import working
 from workflows.catalogue import Catalogue
 
@@ -199,7 +200,7 @@ async def everything(settings: Settings, *, time_skipping: bool = False) -> Asyn
     """The whole embedded stack: Temporal with its web UI, worker, relay and front door."""
     listening(settings.host, settings.port).close()
     catalogue = Catalogue.load()
-    async with opened(settings) as database:
+    async with traced(settings.collector), opened(settings) as database:
         server = TemporalServer(
             settings.home(), port=settings.temporal_port, ui_port=settings.ui_port, time_skipping=time_skipping
         )

@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     """Where a process without a front door, such as a worker, tells Prometheus what it counts, as 0.0.0.0:9464."""
     temporal_metrics: str = ""
     """Where the Temporal SDK of a process tells its own, as 0.0.0.0:9465."""
+    collector: str = Field("", validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_ENDPOINT"))
+    """Where traces are sent, over OTLP/HTTP, as http://localhost:4318."""
     public_url: str = ""
     """The address of the front door as people reach it, for links in messages."""
     cors: str = ""

@@ -49,12 +49,13 @@ def serve() -> None:
     async def work() -> None:
         from connect import connect, opened
         from service import receiving, serving
+        from tracing import traced
         from worker import stopped
         from workflows.catalogue import Catalogue
 
         settings = Settings.read()
         catalogue = Catalogue.load()
-        async with opened(settings) as database:
+        async with traced(settings.collector), opened(settings) as database:
             client = await connect(settings)
             async with receiving(settings, database, client, catalogue) as service, serving(service):
                 out.print(f"Front door   http://{settings.host}:{settings.port}")
@@ -70,6 +71,7 @@ def consume() -> None:
     async def work() -> None:
         from connect import connect, opened
         from service import receiving
+        from tracing import traced
         from worker import stopped
         from workflows.catalogue import Catalogue
 
@@ -77,7 +79,7 @@ def consume() -> None:
         if not settings.brokers:
             raise SettingsError("There is nothing to consume: set JOURNEYMAN_RABBITMQ or JOURNEYMAN_KAFKA.")
         catalogue = Catalogue.load()
-        async with opened(settings) as database:
+        async with traced(settings.collector), opened(settings) as database:
             client = await connect(settings)
             async with receiving(settings, database, client, catalogue):
                 out.print(f"Consuming    {', '.join(broker.name for broker in settings.brokers)}")

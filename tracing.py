@@ -5,8 +5,9 @@ Without a collector nothing is imported for it, and each of these calls returns 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -28,8 +29,8 @@ class Accepted(Protocol):
     seq: int
 
 
-@contextmanager
-def traced(collector: str) -> Iterator[None]:
+@asynccontextmanager
+async def traced(collector: str) -> AsyncIterator[None]:
     """Send traces to this OTLP/HTTP collector, if there is one, until the end; what is left then is sent first."""
     global _traces
     if not collector:
@@ -50,7 +51,7 @@ def traced(collector: str) -> Iterator[None]:
         yield
     finally:
         _traces = None
-        traces.close()
+        await asyncio.to_thread(traces.close)
 
 
 def interceptors() -> list[Any]:

@@ -34,6 +34,7 @@ from profiles.addresses import Addresses
 from profiles.unsubscribe_links import UnsubscribeLinks
 from settings import ROOT, Settings
 from storage.database import Database
+from tracing import traced
 from workflows.catalogue import Catalogue
 from workflows.host import Host
 from workflows.queues import Queues, know, queue_name
@@ -194,7 +195,7 @@ async def run() -> None:
     """Work until SIGINT or SIGTERM."""
     settings = Settings.read()
     catalogue = Catalogue.load()
-    async with opened(settings) as database:
+    async with traced(settings.collector), opened(settings) as database:
         client = await connect(settings)
         async with telling(settings.metrics), working(client, settings, database, catalogue):
             log.info("working", task_queue=settings.task_queue, journeys=[each.journey.name for each in catalogue])

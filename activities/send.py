@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+import tracing
 from errors import AddressGone, NeverSent, ProviderError, Refused, RepeatLater, TryLater
 from messages import Channel
 from meters import EVENT_TO_PROVIDER, PROVIDER_CALL, SENDS
@@ -87,6 +88,8 @@ class Sender:
         request = SendRequest.model_validate(payload)
         answer = await self.perform(request, Moments(activity.info().started_time, datetime.now(UTC)))
         SENDS.labels(request.walk.journey, answer.channel or "", answer.status).inc()
+        walk, outcome = request.walk, {"channel": answer.channel, "outcome": answer.status}
+        tracing.note(journey=walk.journey, step=request.step, seq=walk.event_seq, **outcome)
         return _json(answer)
 
     @activity.defn(name=BEGIN)
@@ -147,7 +150,8 @@ class Sender:
                 # Whoever unsubscribes now is promised that nothing leaves later than ten seconds from here.
                 raise NeverSent("this worker stood still after the claim")
             called_at = datetime.now(UTC)
-            with PROVIDER_CALL.labels(provider.name).time():
+            told = {"provider": provider.name, "channel": draft.request.channel}
+            with PROVIDER_CALL.labels(provider.name).time(), tracing.span("provider call", **told):
                 provider_id = await provider.send(draft.envelope(line.send_key, line.user_id, claim.valid_for))
         except (NeverSent, TryLater, RepeatLater) as error:
             after = None if isinstance(error, NeverSent) else error.after

@@ -20,5 +20,5 @@ SCENARIOS: dict[str, tuple[str, Scenario]] = {
     "T16": (outage.TITLE, outage.run),
     "T14": (resets.TITLE, resets.run),
 }
-BUSY = frozenset({"T1", "T2"})
+BUSY = frozenset({"T1", "T2", "T3", "T4", "T13"})
 """Those that use all the processors they get; the others mostly wait."""

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+import tracing
 from context.device import device_of
 from context.location import Places
 from errors import EventConflict, EventError, JourneymanError, PartDied
@@ -196,6 +197,7 @@ class Acceptor:
             await self._consents(connection, consequences, now)
         if relevant:
             self._committed(relevant)
+            tracing.accepted(each for each in (*consequences.adopted, *consequences.stored) if self._is_routed(each))
         return results
 
     def _named(self, message: Incoming) -> Incoming:
@@ -254,10 +256,13 @@ class Acceptor:
         routes = [
             (each.seq, each.user_id)
             for each in [*consequences.adopted, *fresh]
-            if each.user_id and each.routed and each.name in self._relevant
+            if each.user_id and self._is_routed(each)
         ]
         await add_routes(self._database, connection, routes)
         return [user_id for _, user_id in routes]
+
+    def _is_routed(self, each: Stored) -> bool:
+        return bool(each.user_id) and each.routed and each.name in self._relevant
 
     def _row(self, each: Stored) -> dict[str, Any]:
         return {

@@ -46,7 +46,9 @@ class CrossOrigin:
         if origin is None or origin in self._origins or _is_here(origin, headers.get("host", "")):
             await self._cors(scope, receive, send)
         elif scope["path"].startswith(DOORS):
-            answer = problem(403, "Pages of this origin may not speak to us; name it in JOURNEYMAN_CORS.")
+            answer = problem(
+                403, "Pages of this origin may not speak to us; name it in JOURNEYMAN_CORS.", reason="origin"
+            )
             await answer(scope, receive, send)
         else:
             await self._app(scope, receive, send)

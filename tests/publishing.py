@@ -47,6 +47,11 @@ async def count(door: Door) -> int:
     return len(await door.stored())
 
 
+async def holds(door: Door, number: int) -> bool:
+    """Whether just as many are."""
+    return await count(door) == number
+
+
 async def seen(door: Door) -> dict[str, list[int]]:
     """The numbers of what each user has seen, in order of acceptance."""
     found: dict[str, list[int]] = defaultdict(list)

@@ -18,6 +18,9 @@ import aio_pika
 import psutil
 from aio_pika.abc import AbstractIncomingMessage
 
+from ingestion.brokers.consumer import Consumer
+from ingestion.brokers.rabbitmq import RabbitMQ
+from tests.door import Door
 from tests.servers import LAUNCHER, free_port, is_free, wait_until
 
 # Debian's wrapper in /usr/sbin insists on its own user and directories; this is what it wraps.
@@ -145,12 +148,22 @@ class Line:
     def __init__(self, server: RabbitMQServer) -> None:
         self.server = server
         self.queue = f"events-{uuid4().hex[:8]}"
+        self.arguments: Any = {
+            "x-single-active-consumer": True,
+            "x-dead-letter-exchange": "",
+            "x-dead-letter-routing-key": f"{self.queue}.dead-letter",
+        }
+
+    def consumer(self, door: Door, port: int | None = None) -> Consumer:
+        """One that takes from the queue into that database, through the wire at `port` if there is one."""
+        return Consumer(RabbitMQ(self.server.url_at(port or self.server.port), self.queue), door.acceptor)
 
     async def publish(self, bodies: Iterable[bytes], *, has_id: bool = True, **properties: Any) -> int:
         """Publish these in order; returns how many the broker has confirmed to keep."""
         async with await aio_pika.connect(self.server.url, timeout=10) as connection:
             channel = await connection.channel()
-            await channel.declare_queue(self.queue, durable=True, arguments={"x-single-active-consumer": True})
+            await channel.declare_queue(f"{self.queue}.dead-letter", durable=True)
+            await channel.declare_queue(self.queue, durable=True, arguments=self.arguments)
 
             async def send(body: bytes) -> None:
                 message = aio_pika.Message(body, delivery_mode=aio_pika.DeliveryMode.PERSISTENT, **properties)
@@ -166,6 +179,10 @@ class Line:
         async with await aio_pika.connect(self.server.url, timeout=10) as connection:
             queue = await (await connection.channel()).get_queue(self.queue)
             return queue.declaration_result.message_count or 0
+
+    async def is_empty(self) -> bool:
+        """Whether none waits."""
+        return await self.left() == 0
 
     async def dead(self) -> list[AbstractIncomingMessage]:
         """The dead letters there are; they stay."""

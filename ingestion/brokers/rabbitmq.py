@@ -20,6 +20,7 @@ from .record import Record, stable_id
 if TYPE_CHECKING:
     from aio_pika.abc import AbstractChannel, AbstractConnection
     from aiormq.abc import DeliveredMessage
+    from pamqp.common import Arguments
 
 SINGLE = "x-single-active-consumer"
 """The queue's argument by which only one of several consumers gets its messages, so that they are taken in order."""
@@ -82,22 +83,15 @@ class RabbitMQ:
 
     async def _declare(self, connection: AbstractConnection) -> None:
         """Make both queues; one that is there is taken as it is."""
-        from aio_pika.exceptions import ChannelClosed
-
-        for name, is_single in ((self.dead_letters, False), (self.queue, True)):
-            try:
-                channel = await connection.channel()
-                await channel.declare_queue(name, durable=True, arguments={SINGLE: True} if is_single else None)
-            except ChannelClosed as error:
-                # It is there with other arguments, or we may not make one.
-                channel = await connection.channel()
-                await channel.declare_queue(name, passive=True)
-                if SINGLE in str(error):
-                    log.warning(
-                        "the queue has no single active consumer: order is kept as long as one process consumes it",
-                        queue=name,
-                    )
-            await channel.close()
+        await _make(connection, self.dead_letters, {})
+        # What the broker itself gives up, as a quorum queue does with what was delivered too often, is not lost either.
+        best: Arguments = {SINGLE: True, "x-dead-letter-exchange": "", "x-dead-letter-routing-key": self.dead_letters}
+        refusal = await _make(connection, self.queue, best, {SINGLE: True})
+        if SINGLE in refusal:
+            log.warning(
+                "the queue has no single active consumer: order is kept as long as one process consumes it",
+                queue=self.queue,
+            )
 
     async def _bury(
         self, channel: AbstractChannel, group: Sequence[DeliveredMessage], letters: Sequence[DeadLetter]
@@ -118,6 +112,27 @@ class RabbitMQ:
                 timestamp=properties.timestamp,
             )
             await channel.default_exchange.publish(dead, self.dead_letters, mandatory=True, timeout=DEADLINE)
+
+
+async def _make(connection: AbstractConnection, name: str, *forms: Arguments) -> str:
+    """Declare a durable queue in the first form that the broker agrees to; returns why it has agreed to none but what is there."""
+    from aio_pika.exceptions import ChannelClosed
+
+    refusal = ""
+    for arguments in forms:
+        channel = await connection.channel()
+        try:
+            await channel.declare_queue(name, durable=True, arguments=arguments)
+        except ChannelClosed as error:
+            # It is there with other arguments, or we may not make one. The channel is gone with that.
+            refusal = str(error)
+            continue
+        await channel.close()
+        return ""
+    channel = await connection.channel()
+    await channel.declare_queue(name, passive=True)
+    await channel.close()
+    return refusal
 
 
 async def _over(channel: AbstractChannel) -> None:

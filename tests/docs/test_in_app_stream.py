@@ -86,7 +86,7 @@ async def test_the_script(tmp_path: Path) -> None:
     """The page's script shows messages in a real browser, once each, also over a restart of the front door; and what it tells is
     known. When the token expires it asks no more.
 
-    Killed by: leaving out `id:` in `sse`; retry: 60000; leaving out the event `expired`.
+    Killed by: leaving out `id:` in `sse`; leaving the look at the token's end out of Stream._events.
     """
     url, port = f"sqlite:///{tmp_path / 'journeyman.db'}", free_port()
     quiet = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]

@@ -75,6 +75,7 @@ async def test_kept_out(front: Front, origin: str) -> None:
     ):
         assert answer.status_code == 403
         assert "JOURNEYMAN_CORS" in answer.json()["error"]
+        assert answer.json()["reason"] == "origin"
         assert "access-control-allow-origin" not in answer.headers
     assert await front.stored() == []
 

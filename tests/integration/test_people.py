@@ -15,7 +15,7 @@ from tests.door import said
 from tests.enrolling import begun, finished
 from tests.fronts import KEY, Front, fronted
 
-ODD = ("%00", "nobody", "a%2Fb", "%F0%9F%A6%94", "%FF", "x" * 300, "..%2F..%2Fetc", "%22%3B%20drop", "a%0Ab", "%20", "")
+ODD = ("%00", "nobody", "a%2Fb", "%F0%9F%A6%94", "%FF", "x" * 300, "..%2F..%2Fetc", "%22%3B%20drop", "%20", "")
 
 
 @pytest_asyncio.fixture
@@ -85,11 +85,13 @@ async def test_who_may_ask(front: Front) -> None:
 
     Killed by: asking for the scope `write` in People.show, or leaving Opaque out of it.
     """
-    for scope, status in (("read", 200), ("write", 403), ("browser", 403)):
-        given = GivenKey(f"k-{scope}", digest_of(scope), scope, frozenset([scope]), datetime.now(UTC))
-        async with front.door.database.write() as connection:
-            await add_key(connection, given)
-        await front.door.take(said("ada@example.com", "Signed Up", id=f"s-{scope}"))
+    scopes: dict[str, int] = {"read": 200, "write": 403, "browser": 403}
+    async with front.door.database.write() as connection:
+        for scope in scopes:
+            key = GivenKey(f"k-{scope}", digest_of(scope), scope, frozenset([scope]), datetime.now(UTC))
+            await add_key(connection, key)
+    await front.door.take(said("ada@example.com", "Signed Up"))
+    for scope, status in scopes.items():
         answer = await front.http.get("/v1/people/ada@example.com", auth=(scope, ""))
         assert answer.status_code == status
         assert "ada@example.com" not in answer.text

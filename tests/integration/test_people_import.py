@@ -28,7 +28,7 @@ u-5,too@example.com,Too,many,,cells
 
 async def brought(door: Door, file: Path, *, dry_run: bool = False) -> str:
     """What the command says."""
-    settings = Settings(database=door.database.url, data_dir=file.parent, secret="test secret")  # type: ignore[arg-type]
+    settings = Settings(database=door.database.url, data_dir=file.parent, secret="test secret")
     return await bring(settings, file, dry_run=dry_run, console=Console(quiet=True))
 
 

@@ -18,16 +18,11 @@ from settings import Settings
 from tests import kafka
 from tests.door import Door, opened_door
 from tests.kafka import KafkaServer, Topic
-from tests.publishing import count, in_turn, of_the_page, seen, shopping, viewed, written
+from tests.publishing import holds, in_turn, of_the_page, seen, shopping, viewed, written
 from tests.servers import PostgreSQL, wait_until
 from tests.wire import Wire
 
 USERS = [f"u-{number}" for number in range(20)]
-
-
-def consumer(door: Door, topic: Topic) -> Consumer:
-    """A member of the topic's group, which takes into that database."""
-    return Consumer(Kafka(topic.server.address, topic.name, topic.group), door.acceptor)
 
 
 async def test_all_are_taken_in_order(door: Door, topic: Topic) -> None:
@@ -36,8 +31,8 @@ async def test_all_are_taken_in_order(door: Door, topic: Topic) -> None:
     Killed by: committing offsets without the + 1, or taking a partition's messages newest first.
     """
     assert await topic.publish(shopping(USERS, 2000)) == 2000
-    async with consumer(door, topic):
-        await wait_until(lambda: _committed(topic, 2000), 60)
+    async with topic.consumer(door):
+        await wait_until(lambda: topic.has_committed(2000), 60)
     assert await seen(door) == in_turn(USERS, 2000)
     assert len(door.acceptor.groups) < 400
 
@@ -54,10 +49,10 @@ async def test_poison_goes_to_the_dead_letters(door: Door, topic: Topic) -> None
     bodies = [written(good), b"\xff\x00", b"", written({**good, "event": "Signed Up"}), written(batch), written(good)]
     await topic.publish([("u-1", body) for body in [*bodies, written(viewed("u-1", 3))]])
     with capture_logs() as lines:
-        async with consumer(door, topic):
-            await wait_until(lambda: _is(door, 3), 30)
+        async with topic.consumer(door):
+            await wait_until(lambda: holds(door, 3), 30)
             dead = await asyncio.wait_for(topic.dead(4), 30)
-            await wait_until(lambda: _committed(topic, 7), 30)
+            await wait_until(lambda: topic.has_committed(7), 30)
     assert await seen(door) == {"u-1": [1, 2, 3]}
     headers = [{name: value.decode() for name, value in letter.headers} for letter in dead]
     assert [letter.value for letter in dead[:3]] == [bodies[1], bodies[2], bodies[3]]
@@ -85,8 +80,8 @@ async def test_ids_and_times_from_the_broker(door: Door, topic: Topic) -> None:
     await topic.publish([("u-1", body)], timestamp_ms=1_772_357_400_000)
     for group in ("one", "another"):
         topic.group = f"{topic.name}-{group}"
-        async with consumer(door, topic):
-            await wait_until(lambda: _committed(topic, 4), 30)
+        async with topic.consumer(door):
+            await wait_until(lambda: topic.has_committed(4), 30)
     stored = await door.stored()
     assert len({row.event_id for row in stored}) == len(stored) == 4
     assert stored[3].occurred_at.isoformat() == "2026-03-01T09:30:00+00:00"
@@ -98,8 +93,8 @@ async def test_the_page(door: Door, topic: Topic, tmp_path: Path) -> None:
     Killed by: reading Kafka's messages as anything but the Segment spec.
     """
     await of_the_page("kafka_publisher.py", tmp_path)(topic.server.address, topic.name)
-    async with consumer(door, topic):
-        await wait_until(lambda: _is(door, 1), 30)
+    async with topic.consumer(door):
+        await wait_until(lambda: holds(door, 1), 30)
     assert [row.event_id for row in await door.stored("Order Completed")] == ["order-17-completed"]
 
 
@@ -109,7 +104,7 @@ async def test_the_wire_is_cut(door: Door, topic: Topic, kafka_wire: tuple[Kafka
     Killed by: raising from Consumer._run where the broker is away.
     """
     wire = kafka_wire[1]
-    async with consumer(door, topic):
+    async with topic.consumer(door):
         for turn in range(3):
             wire.holds_acknowledgements = True
             await topic.publish(shopping(USERS, 400, first=400 * turn))
@@ -117,7 +112,7 @@ async def test_the_wire_is_cut(door: Door, topic: Topic, kafka_wire: tuple[Kafka
             await wire.cut()
             wire.holds_acknowledgements = False
             await wire.mend()
-        await wait_until(lambda: _committed(topic, 1200), 60)
+        await wait_until(lambda: topic.has_committed(1200), 60)
     assert wire.cuts >= 3
     assert await seen(door) == in_turn(USERS, 1200)
 
@@ -130,17 +125,17 @@ async def test_a_group_of_two(tmp_path: Path, topic: Topic) -> None:
     """
     url = f"sqlite:///{tmp_path / 'journeyman.db'}"
     async with opened_door(url) as one, opened_door(url) as other:
-        async with consumer(one, topic):
+        async with topic.consumer(one):
             await topic.publish(shopping(USERS, 400))
-            await wait_until(lambda: _is(one, 400), 30)
-            async with consumer(other, topic):
+            await wait_until(lambda: holds(one, 400), 30)
+            async with topic.consumer(other):
                 published = 400
                 while not other.acceptor.groups and published < 8000:
                     published += await topic.publish(shopping(USERS, 200, first=published))
-                    await wait_until(lambda least=published: _is(one, least), 60)  # type: ignore[misc]
+                    await wait_until(lambda least=published: holds(one, least), 60)  # type: ignore[misc]
             published += await topic.publish(shopping(USERS, 400, first=published))
-            await wait_until(lambda: _is(one, published), 60)
-            await wait_until(lambda: _committed(topic, published), 30)
+            await wait_until(lambda: holds(one, published), 60)
+            await wait_until(lambda: topic.has_committed(published), 30)
         assert other.acceptor.groups
         assert await seen(one) == in_turn(USERS, published)
 
@@ -152,16 +147,16 @@ async def test_the_database_is_away(postgres: PostgreSQL, topic: Topic, crash: b
     Killed by: committing offsets before take() has returned.
     """
     async with opened_door(postgres.url(await postgres.create_database())) as door:
-        async with consumer(door, topic):
+        async with topic.consumer(door):
             await topic.publish(shopping(USERS, 300))
-            await wait_until(lambda: _committed(topic, 300), 30)
+            await wait_until(lambda: topic.has_committed(300), 30)
             await postgres.leave(crash=crash)
             with capture_logs() as lines:
                 await topic.publish(shopping(USERS, 300, first=300))
                 await wait_until(lambda: any("not stored" in each["event"] for each in lines), 30)
             assert await topic.committed() == 300
             await postgres.come_back()
-            await wait_until(lambda: _committed(topic, 600), 60)
+            await wait_until(lambda: topic.has_committed(600), 60)
         assert await seen(door) == in_turn(USERS, 600)
 
 
@@ -192,7 +187,7 @@ async def test_over_tls(door: Door, tmp_path: Path) -> None:
             )
             (broker,) = settings.brokers
             async with Consumer(broker, door.acceptor):
-                await wait_until(lambda: _is(door, 50), 30)
+                await wait_until(lambda: holds(door, 50), 30)
             mistrusting = KafkaAccess("SSL", ssl_cafile=tmp_path / "stranger.pem")
             with capture_logs() as lines:
                 async with Consumer(Kafka(server.address, topic.name, "other", mistrusting), door.acceptor):
@@ -205,11 +200,3 @@ async def test_over_tls(door: Door, tmp_path: Path) -> None:
     assert (sasl["sasl_mechanism"], sasl["sasl_plain_username"], sasl["sasl_plain_password"]) == (
         ("SCRAM-SHA-512", "shop", "hunter2")
     )
-
-
-async def _is(door: Door, number: int) -> bool:
-    return await count(door) == number
-
-
-async def _committed(topic: Topic, number: int) -> bool:
-    return await topic.committed() == number

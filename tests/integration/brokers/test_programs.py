@@ -144,9 +144,12 @@ async def test_brokers_that_are_away(temporal: TemporalServer, tmp_path: Path) -
     program.start()
     try:
         await answers(place)
-        for broker in ("RabbitMQ", "Kafka"):
-            tried = f'"broker": "{broker}", "error": '
-            await wait_until(lambda tried=tried: program.log.read_text().count(tried) >= 2, 30)  # type: ignore[misc]
+
+        def tried() -> bool:
+            text = program.log.read_text()
+            return all(text.count(f'"broker": "{broker}", "error": ') >= 2 for broker in ("RabbitMQ", "Kafka"))
+
+        await wait_until(tried, 30)
         await answers(place)
         assert await program.interrupt() in (0, 130)
         assert "hunter2" not in program.log.read_text()

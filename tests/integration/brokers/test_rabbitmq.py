@@ -1,8 +1,7 @@
-"""Events from RabbitMQ: committed before they are acknowledged, in order, and none lost whatever breaks."""
+"""Events from RabbitMQ: committed before they are acknowledged, in order, and put aside where they cannot be read."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import struct
 from contextlib import suppress
@@ -13,25 +12,21 @@ from typing import Any
 import aio_pika
 import pamqp.encode
 import pytest
-from aio_pika.exceptions import AMQPError
+from aio_pika.exceptions import ChannelClosed
 from structlog.testing import capture_logs
 
 from errors import SettingsError
 from ingestion.brokers.consumer import Consumer
 from ingestion.brokers.rabbitmq import RabbitMQ
 from settings import Settings
-from tests.door import Door, opened_door, somebody
-from tests.publishing import count, in_turn, of_the_page, seen, shopping, viewed, written
+from tests.door import Door, opened_door
+from tests.publishing import holds, in_turn, of_the_page, seen, shopping, viewed, written
 from tests.rabbitmq import Line
-from tests.servers import PostgreSQL, wait_until
+from tests.servers import wait_until
 from tests.wire import Wire
 
+SINGLE = "x-single-active-consumer"
 USERS = [f"u-{number}" for number in range(20)]
-
-
-def consumer(door: Door, line: Line, port: int | None = None) -> Consumer:
-    """One that takes from that queue into that database, through the wire at `port` if there is one."""
-    return Consumer(RabbitMQ(line.server.url_at(port or line.server.port), line.queue), door.acceptor)
 
 
 async def test_all_are_taken_in_order(door: Door, line: Line, rabbitmq_wire: Wire) -> None:
@@ -40,7 +35,7 @@ async def test_all_are_taken_in_order(door: Door, line: Line, rabbitmq_wire: Wir
     Killed by: taking the newest of what has arrived first in _next, or never acknowledging.
     """
     assert await line.publish(written(message) for _, message in shopping(USERS, 2000)) == 2000
-    async with consumer(door, line, rabbitmq_wire.port):
+    async with line.consumer(door, rabbitmq_wire.port):
         await wait_until(lambda: rabbitmq_wire.acknowledged == 2000, 60)
     assert await seen(door) == in_turn(USERS, 2000)
     assert len(door.acceptor.groups) < 400
@@ -61,8 +56,8 @@ async def test_poison_goes_to_the_dead_letters(door: Door, line: Line) -> None:
     bodies = [written(good), *poison, written({**good, "event": "Signed Up"}), written(batch), written(nameless)]
     await line.publish([*bodies, written(good), written(other)], message_id="from-the-shop", headers={"trace": "t-1"})
     with capture_logs() as lines:
-        async with consumer(door, line):
-            await wait_until(lambda: _is(door, 3))
+        async with line.consumer(door):
+            await wait_until(lambda: holds(door, 3))
             dead = await wait_until(lambda: _dead(line, 9))
     assert await seen(door) == {"u-1": [1, 3, 2]}
     reasons = [str((letter.headers or {})["x-reason"]) for letter in dead]
@@ -79,8 +74,8 @@ async def test_poison_goes_to_the_dead_letters(door: Door, line: Line) -> None:
     assert part["context"] == batch["context"]
     part["batch"][0]["properties"] = {"cart_id": "c", "value": "3", "currency": "EUR"}
     await line.publish([written(part)], message_id="from-the-shop")
-    async with consumer(door, line):
-        await wait_until(lambda: _is(door, 4))
+    async with line.consumer(door):
+        await wait_until(lambda: holds(door, 4))
     (mended,) = await door.stored("Cart Updated")
     assert mended.event_id == "from-the-shop/1"
 
@@ -96,7 +91,7 @@ async def test_ids_and_times_from_the_broker(door: Door, line: Line, rabbitmq_wi
     await line.publish([written(body)], message_id="m-1", timestamp=published)
     await line.publish([written(body)], message_id="m-1")
     await line.publish([written(body)] * 2, has_id=False)
-    async with consumer(door, line, rabbitmq_wire.port):
+    async with line.consumer(door, rabbitmq_wire.port):
         await wait_until(lambda: rabbitmq_wire.acknowledged == 4)
     first, second = await door.stored()
     assert (first.event_id, first.occurred_at) == ("m-1", published)
@@ -116,8 +111,8 @@ async def test_properties_that_cannot_be_read(door: Door, line: Line, monkeypatc
     other = Line(line.server)
     await other.publish([])
     await line.publish([b"poison"], headers={"CC": [other.queue]})
-    async with consumer(door, line):
-        await wait_until(lambda: _is(door, 2))
+    async with line.consumer(door):
+        await wait_until(lambda: holds(door, 2))
         await wait_until(lambda: _dead(line, 1))
     assert await seen(door) == {"u-1": [1, 2]}
     assert await other.left() == 1  # what RabbitMQ gave it when the message was published
@@ -130,78 +125,26 @@ async def test_the_page(door: Door, line: Line, tmp_path: Path) -> None:
     """
     await line.publish([])
     await of_the_page("rabbitmq_publisher.py", tmp_path)(line.server.url, line.queue)
-    async with consumer(door, line):
-        await wait_until(lambda: _is(door, 1))
+    async with line.consumer(door):
+        await wait_until(lambda: holds(door, 1))
     assert [row.event_id for row in await door.stored("Order Completed")] == ["order-17-completed"]
 
 
-@pytest.mark.parametrize("crash", [False, True], ids=["stopped", "crashed"])
-async def test_the_broker_is_restarted(door: Door, line: Line, crash: bool) -> None:
-    """A broker that is stopped or killed in the middle costs no message that it had confirmed, and order is kept.
+async def test_what_the_broker_gives_up(door: Door, line: Line) -> None:
+    """A message that RabbitMQ itself gives up in a queue of our making, as a quorum queue does when it was delivered too often, is
+    among the dead letters.
 
-    Killed by: letting an AMQPError end Consumer._run.
+    Killed by: declaring the queue without x-dead-letter-exchange.
     """
-    users = [somebody() for _ in range(5)]
-    confirmed: list[int] = []
-
-    async def publish() -> None:
-        for first in range(0, 600, 10):
-            while True:
-                with suppress(AMQPError, OSError, RuntimeError):
-                    # Some of these may be published twice, as any client does that has got no confirmation.
-                    await line.publish(written(message) for _, message in shopping(users, 10, first=first))
-                    break
-                await asyncio.wait_for(line.server.up.wait(), 60)
-            confirmed.append(first)
-
-    async with consumer(door, line):
-        publishing = asyncio.create_task(publish())
-        await wait_until(lambda: len(confirmed) > 10, 60)
-        await line.server.leave(crash=crash)
-        before = await count(door)
-        await line.server.start()
-        await asyncio.wait_for(publishing, 120)
-        await wait_until(lambda: _is(door, 600), 60)
-    assert 0 < before < 600
-    assert await seen(door) == in_turn(users, 600)
-
-
-async def test_the_wire_is_cut(door: Door, line: Line, rabbitmq_wire: Wire) -> None:
-    """Connections that break again and again, also while acknowledgements are on their way, lose and repeat nothing.
-
-    Killed by: raising from Consumer._run where the broker is away.
-    """
-    await line.publish(written(message) for _, message in shopping(USERS, 1500))
-    async with consumer(door, line, rabbitmq_wire.port):
-        for _ in range(3):
-            before = rabbitmq_wire.held
-            rabbitmq_wire.holds_acknowledgements = True
-            await wait_until(lambda before=before: rabbitmq_wire.held > before, 30)  # type: ignore[misc]
-            await rabbitmq_wire.cut()
-            rabbitmq_wire.holds_acknowledgements = False
-            acknowledged = rabbitmq_wire.acknowledged
-            await rabbitmq_wire.mend()
-            await wait_until(lambda before=acknowledged: rabbitmq_wire.acknowledged > before, 30)  # type: ignore[misc]
-        await wait_until(lambda: rabbitmq_wire.acknowledged >= 1500, 30)
-    assert rabbitmq_wire.cuts >= 3
-    assert await line.left() == 0
-    assert await seen(door) == in_turn(USERS, 1500)
-
-
-async def test_the_queue_is_deleted(door: Door, line: Line) -> None:
-    """A queue that somebody deletes is made again, and consumed.
-
-    Killed by: not listening to on_consumer_cancel_callbacks.
-    """
-    await line.publish([written(viewed("u-1", 1))])
-    async with consumer(door, line):
-        await wait_until(lambda: _is(door, 1))
-        async with await aio_pika.connect(line.server.url) as connection:
-            channel = await connection.channel()
-            await channel.queue_delete(line.queue)
-        await line.publish([written(viewed("u-1", 2))])
-        await wait_until(lambda: _is(door, 2))
-    assert await seen(door) == {"u-1": [1, 2]}
+    async with line.consumer(door):
+        await wait_until(lambda: _made(line))
+    await line.publish([b"poison"])
+    async with await aio_pika.connect(line.server.url) as connection:
+        queue = await (await connection.channel()).get_queue(line.queue)
+        message = await queue.get()
+        await message.reject(requeue=False)
+    (letter,) = await wait_until(lambda: _dead(line, 1))
+    assert letter.body == b"poison"
 
 
 async def test_two_consumers(tmp_path: Path, line: Line) -> None:
@@ -212,15 +155,15 @@ async def test_two_consumers(tmp_path: Path, line: Line) -> None:
     url = f"sqlite:///{tmp_path / 'journeyman.db'}"
     await line.publish([])
     async with opened_door(url) as one, opened_door(url) as other:
-        async with consumer(other, line):
-            async with consumer(one, line):
+        async with line.consumer(other):
+            async with line.consumer(one):
                 await wait_until(lambda: _consumers(line, 2))
                 await line.publish(written(message) for _, message in shopping(USERS, 400))
-                await wait_until(lambda: _is(one, 400), 30)
+                await wait_until(lambda: holds(one, 400), 30)
                 took = [bool(door.acceptor.groups) for door in (one, other)]
                 assert sorted(took) == [False, True]
             await line.publish(written(message) for _, message in shopping(USERS, 200, first=400))
-            await wait_until(lambda: _is(other, 600), 30)
+            await wait_until(lambda: holds(other, 600), 30)
         assert await seen(other) == in_turn(USERS, 600)
 
 
@@ -237,34 +180,9 @@ async def test_a_queue_of_ones_own(door: Door, line: Line) -> None:
             queue = await channel.declare_queue(line.queue, durable=True, arguments=dict(arguments))
             await channel.default_exchange.publish(aio_pika.Message(written(viewed("u-1", number))), queue.name)
         with capture_logs() as lines:
-            async with consumer(door, line):
-                await wait_until(lambda least=number + 1: _is(door, least))  # type: ignore[misc]
+            async with line.consumer(door):
+                await wait_until(lambda least=number + 1: holds(door, least))  # type: ignore[misc]
         assert any("single active consumer" in each["event"] for each in lines) == (SINGLE not in arguments)
-
-
-@pytest.mark.parametrize("crash", [False, True], ids=["stopped", "crashed"])
-async def test_the_database_is_away(postgres: PostgreSQL, line: Line, crash: bool) -> None:
-    """C4: while the database is away nothing is acknowledged; when it is back everything is stored once, and in order.
-
-    Killed by: acknowledging before take() has returned.
-    """
-    async with opened_door(postgres.url(await postgres.create_database())) as door:
-        async with consumer(door, line):
-            await line.publish(written(message) for _, message in shopping(USERS, 300))
-            await wait_until(lambda: _least(door, 1), 30)
-            await postgres.leave(crash=crash)
-            with capture_logs() as lines:
-                await line.publish(written(message) for _, message in shopping(USERS, 300, first=300))
-                await wait_until(lambda: any("not stored" in each["event"] for each in lines), 30)
-        # Stopped while the database is away: what was not stored is in the queue.
-        left = await line.left()
-        await postgres.come_back()
-        assert left + await count(door) >= 600
-        assert left >= 300
-        async with consumer(door, line):
-            await wait_until(lambda: _is(door, 600), 60)
-            await wait_until(lambda: _left(line, 0), 30)
-        assert await seen(door) == in_turn(USERS, 600)
 
 
 async def test_no_address_and_no_library(door: Door) -> None:
@@ -281,19 +199,10 @@ async def test_no_address_and_no_library(door: Door) -> None:
         Consumer(broker, door.acceptor)
 
 
-SINGLE = "x-single-active-consumer"
-
-
-async def _is(door: Door, number: int) -> bool:
-    return await count(door) == number
-
-
-async def _least(door: Door, number: int) -> bool:
-    return await count(door) >= number
-
-
-async def _left(line: Line, number: int) -> bool:
-    return await line.left() == number
+async def _made(line: Line) -> bool:
+    with suppress(ChannelClosed):
+        return await line.left() == 0
+    return False
 
 
 async def _dead(line: Line, number: int) -> list[aio_pika.abc.AbstractIncomingMessage]:
