@@ -22,8 +22,8 @@ from .shop import KEY, Shop
 
 TITLE = "A gap between accepting and telling"
 FULL, KILLS, AWAY = 20_000, 20, 60.0
-FEEDS = 10
-"""How many times the outage the events keep coming."""
+PACE = 25.0
+"""Events a second."""
 BATCH = 20
 SOON = 10.0
 """Seconds after Temporal's return within which the backlog must have begun to shrink."""
@@ -45,14 +45,15 @@ class Drain:
     first: float = 0.0
     """Seconds until the first of them was through."""
     lasted: float = 0.0
+    """Seconds from then on."""
     routed: int = 0
     came: int = 0
 
     def __str__(self) -> str:
         lasted = max(self.lasted, 0.1)
         return (
-            f"{self.waiting:,} events waited when Temporal was back; the first was through after {self.first:.1f} s, and after "
-            f"{self.lasted:.0f} s no more waited than come in a second: {self.routed / lasted:.0f} a second routed while "
+            f"{self.waiting:,} events waited when Temporal was back; the first was through after {self.first:.1f} s, and "
+            f"{self.lasted:.0f} s later no more waited than come in a second: {self.routed / lasted:.0f} a second routed while "
             f"{self.came / lasted:.0f} a second came"
         )
 
@@ -84,7 +85,6 @@ class Gap:
         """Answered with 200, in order."""
         self._between = self._repeated = 0
         self._away = max(AWAY * play.size, 2.0)
-        self._pace = FULL / (FEEDS * AWAY)
         self._due = asyncio.Event()
         """Set when it is time for Temporal to go."""
         self._calm = asyncio.Lock()
@@ -133,7 +133,7 @@ class Gap:
         for number, batch in enumerate(batches):
             if over() and outage.done():
                 return
-            moment = max(moment + BATCH / self._pace, time.monotonic() - 1)
+            moment = max(moment + BATCH / PACE, time.monotonic() - 1)
             await asyncio.sleep(moment - time.monotonic())
             await self._post(batch)
             if len(self._taken) >= len(self._asked) // 3 or third():
@@ -165,15 +165,17 @@ class Gap:
 
     async def _measure(self) -> None:
         """How the backlog goes down while events keep coming."""
-        began = time.monotonic()
+        back = begun = time.monotonic()
         self.drain.waiting = waiting = await self._waiting()
-        came, routed = len(self._taken), len(self._taken) - waiting
-        while waiting > max(self._pace, BATCH) and time.monotonic() - began < PATIENCE:
+        came = len(self._taken)
+        routed = first = came - waiting
+        while waiting > max(PACE, BATCH) and time.monotonic() - back < PATIENCE:
             await asyncio.sleep(0.1)
             waiting = await self._waiting()
-            if not self.drain.first and len(self._taken) - waiting > routed + BATCH:
-                self.drain.first = time.monotonic() - began
-        self.drain.lasted = time.monotonic() - began
+            if not self.drain.first and len(self._taken) - waiting > first:
+                begun, came = time.monotonic(), len(self._taken)
+                routed, self.drain.first = came - waiting, begun - back
+        self.drain.lasted = time.monotonic() - begun
         self.drain.came = len(self._taken) - came
         self.drain.routed = len(self._taken) - waiting - routed
 

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from errors import SettingsError
 
-from .json_text import written
+from .json_text import read, written
 from .sqlite import SQLite
 from .tables import people
 
@@ -102,6 +102,7 @@ class PostgreSQL:
             max_overflow=0,
             pool_pre_ping=True,
             json_serializer=written,
+            json_deserializer=read,
             hide_parameters=True,  # an error's text must not hold what a message says
             connect_args={"server_settings": PATIENCE},
         )

@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.pool import QueuePool
 
-from .json_text import written
+from .json_text import read, written
 
 BUSY_MS = 15_000
 READERS = 4
@@ -75,8 +75,8 @@ class Inline:
     async def scalar(self, statement: Any, parameters: Any = None) -> Any:
         return self._connection.scalar(statement, parameters)
 
-    async def exec_driver_sql(self, statement: str) -> Any:
-        return self._connection.exec_driver_sql(statement)
+    async def exec_driver_sql(self, statement: str, parameters: Any = None) -> Any:
+        return self._connection.exec_driver_sql(statement, parameters)
 
     async def run_sync(self, function: Any) -> Any:
         return function(self._connection)
@@ -122,6 +122,7 @@ def _engine(url: Any, synchronous: str, connections: int) -> Engine:
         pool_size=connections,
         max_overflow=0,
         json_serializer=written,
+        json_deserializer=read,
         hide_parameters=True,  # an error's text must not hold what a message says
         connect_args={"check_same_thread": False},
     )

@@ -37,6 +37,10 @@ class DeadLetter:
     """What is wrong, without personal data."""
 
 
+class Unforeseen(EventError):
+    """An event that our own code fails at; publish it again after a fix."""
+
+
 Take = Callable[[Sequence[Record]], Awaitable[list[DeadLetter]]]
 """Returns when all of these are committed, or among the dead letters; then, and not before, they may be acknowledged."""
 
@@ -77,20 +81,30 @@ class Acceptance:
 
     async def _sorted_out(self, events: Sequence[Incoming]) -> list[bool | JourneymanError]:
         """Each of these on its own, with an error for those that fail; nothing where all of several do: it is not their fault."""
-        results: list[bool | JourneymanError] = []
-        failed = 0
-        for event in events:
-            try:
-                results += await self._acceptor.accept([event])
-            except PartDied:
-                raise
-            except Exception as error:
-                if _is_the_database(error):
-                    return []
-                failed += 1
-                name = type(error).__name__
-                results.append(EventError(f"It could not be stored ({name}); publish it again after a fix."))
-        return [] if failed == len(events) > 1 else results
+        results = [await self._alone(event) for event in events]
+        if None in results:
+            return []
+        failed = [place for place, result in enumerate(results) if isinstance(result, Unforeseen)]
+        if len(failed) == len(events) > 1:
+            return []
+        if len(events) > 1:
+            # Once more, now that others could be stored: what was wrong may have been mended in between.
+            results = [
+                await self._alone(event) if place in failed else results[place] for place, event in enumerate(events)
+            ]
+        return [] if None in results else [result for result in results if result is not None]
+
+    async def _alone(self, event: Incoming) -> bool | JourneymanError | None:
+        """What became of this one; None where the database is away."""
+        try:
+            (result,) = await self._acceptor.accept([event])
+        except PartDied:
+            raise
+        except Exception as error:
+            if _is_the_database(error):
+                return None
+            return Unforeseen(f"It could not be stored ({type(error).__name__}); publish it again after a fix.")
+        return result
 
 
 def stop_if_cancelled() -> None:

@@ -18,7 +18,7 @@ from tests.stage import Stage, kinds
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
-@pytest.mark.parametrize("age", [2 * HOUR, 3 * DAY], ids=["two hours", "three days"])
+@pytest.mark.parametrize("age", [2 * HOUR, 3 * DAY + HOUR / 2], ids=["two hours", "three days"])
 async def test_old(stage: Stage, user: str, age: timedelta) -> None:
     """C3: a cart from a while ago that arrives only now has been quiet for long enough: its reminder goes out at once.
 

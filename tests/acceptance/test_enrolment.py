@@ -11,7 +11,7 @@ import pytest
 from errors import SettingsError
 from stack import TemporalServer
 from storage.database import Database
-from storage.runs import entries_of_person
+from storage.runs import entries_into
 from tests.enrolling import begun, entered, finished
 from tests.stage import Stage, kinds, staged
 
@@ -87,7 +87,7 @@ async def test_before_the_relay(temporal: TemporalServer, database_url: str, tmp
         async with stage.relay:
             await stage.routed()
         async with stage.database.read() as connection:
-            (entry,) = await entries_of_person(connection, user)
+            (entry,) = await entries_into(connection, "nap", user)
         assert (entry.event_id, entry.state) == (f"{user}-own", "started")
         assert await stage.is_open("nap", user)
 

@@ -146,7 +146,7 @@ async def test_an_error(collector: Collector) -> None:
 async def test_not_asked_for() -> None:
     """Without a collector nothing of OpenTelemetry is imported by front door, relay and worker; what is none is named.
 
-    Killed by: importing otlp at the top of tracing.py.
+    Killed by: importing opentelemetry at the top of tracing.py.
     """
     program = "import sys, service, worker; print([name for name in sys.modules if name.startswith('opentelemetry')])"
     done = await asyncio.to_thread(subprocess.check_output, [sys.executable, "-c", program], cwd=ROOT, timeout=60)
