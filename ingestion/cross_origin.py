@@ -43,7 +43,9 @@ class CrossOrigin:
             return
         headers = Headers(scope=scope)
         origin = headers.get("origin")
-        if origin is None or origin in self._origins or _is_here(origin, headers.get("host", "")):
+        if origin is None and scope["method"] == "POST":
+            await self._app(scope, receive, send)  # A program: no browser asks, and no cache keeps it.
+        elif origin is None or origin in self._origins or _is_here(origin, headers.get("host", "")):
             await self._cors(scope, receive, send)
         elif scope["path"].startswith(DOORS):
             answer = problem(

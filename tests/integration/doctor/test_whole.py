@@ -22,7 +22,17 @@ async def test_all_well(settings: Settings) -> None:
     found = await seen(settings)
     assert [each for all_of in found.values() for each in all_of if each.mark == "broken"] == []
     assert list(found) == [
-        *("Settings", "Database", "Events", "Temporal", "Search attribute", "Worker", "Journeys", "Write keys", "Secret"),
+        *(
+            "Settings",
+            "Database",
+            "Events",
+            "Temporal",
+            "Search attribute",
+            "Worker",
+            "Journeys",
+            "Write keys",
+            "Secret",
+        ),
         *("Public address", "Front door", "SendGrid's webhooks", "SendGrid", "Sender", "Sender's domain", "Firebase"),
         *("Webhooks", "Shop", "City database", "Stores"),
     ]

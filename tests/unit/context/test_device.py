@@ -89,7 +89,13 @@ def test_hints_in_event() -> None:
 
 @pytest.mark.parametrize(
     ("factors", "kind"),
-    [(["Tablet"], "tablet"), (["Desktop"], "desktop"), (["Desktop", "Tablet"], "desktop"), ("Tablet", "desktop"), (None, "desktop")],
+    [
+        (["Tablet"], "tablet"),
+        (["Desktop"], "desktop"),
+        (["Desktop", "Tablet"], "desktop"),
+        ("Tablet", "desktop"),
+        (None, "desktop"),
+    ],
 )
 def test_form_factor(factors: object, kind: str) -> None:
     """A tablet is one though it asks for pages as a desktop does, if its browser says that it is a tablet and nothing else.
