@@ -25,6 +25,8 @@ FULL, KILLS, AWAY = 20_000, 20, 60.0
 PACE = 25.0
 """Events a second."""
 BATCH = 20
+ENOUGH = 100
+"""How many must have waited for their rate to tell anything."""
 SOON = 10.0
 """Seconds after Temporal's return within which the backlog must have begun to shrink."""
 PATIENCE = 120.0
@@ -105,7 +107,7 @@ class Gap:
             outage.cancel()
         if self.drain.first > SOON:
             self._problems.append(f"the backlog began to shrink only {self.drain.first:.1f} s after Temporal's return")
-        if self.drain.routed < 2 * self.drain.came:
+        if self.drain.waiting >= ENOUGH and self.drain.routed < 2 * self.drain.came:
             self._problems.append("the backlog drained at less than twice the inflow")
         evidence = Evidence(
             wanted=frozenset(),

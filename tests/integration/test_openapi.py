@@ -60,7 +60,7 @@ def test_schemas() -> None:
         OAS31Validator.check_schema(schema)
 
 
-async def test_generated(address: str) -> None:
+async def test_generated(address: str, tmp_path: Path) -> None:
     """T18: whatever is generated from the document, right or wrong, is answered as the document says, never with 500.
 
     Killed by: raising what a door does not catch, or answering with a status that the document does not name.
@@ -70,7 +70,7 @@ async def test_generated(address: str) -> None:
         "--header", "Authorization: Bearer wk", "--seed", "7", "--max-examples", str(EXAMPLES), "--no-color",
         "--phases", "examples,coverage,fuzzing", "--exclude-path", "/v1/inbox/stream", "--generation-database", "none",
         "--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance",
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, cwd=tmp_path,
     )  # fmt: skip
     try:
         told, _ = await asyncio.wait_for(process.communicate(), 240)

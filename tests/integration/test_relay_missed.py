@@ -22,8 +22,8 @@ pytestmark = pytest.mark.server
 
 
 async def test_told_while_an_entry_waits(temporal: TemporalServer, database_url: str, tmp_path: Path) -> None:
-    """T13: what comes while a person who is let in again has to wait for the cancelled run to close is told to the new run,
-    in order and once.
+    """C7, T13: what comes while a person who is let in again has to wait for the cancelled run to close is told to the new
+    run, in order and once.
 
     Killed by: dropping Router.missed from Aftercare._start.
     """
