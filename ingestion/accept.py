@@ -33,10 +33,13 @@ from .opaque import Opaque
 GROUP = 200
 
 
-@dataclass
+@dataclass(slots=True)
 class Call:
-    """Events that were handed over together, and are sent again together."""
+    """Events that were handed over together, and are sent again together. One future for all: one for each costs 5 µs."""
 
+    results: list[bool | Exception | None]
+    left: int
+    settled: asyncio.Future[None]
     error: Exception | None = None
     """What the database raised for one of them; those behind it are not stored then: they would come before it."""
 
@@ -46,19 +49,19 @@ class Waiting:
     """An event that somebody waits to be told of."""
 
     message: Incoming
-    answer: asyncio.Future[bool]
     call: Call
+    place: int
 
     def settle(self, result: bool | Exception | None) -> None:
         """Tell it, unless nobody waits any more."""
         if isinstance(result, DATABASE) and not isinstance(result, IntegrityError):
             self.call.error = result
-        if result is None or self.answer.done():
+        if result is None or self.call.results[self.place] is not None:
             return
-        if isinstance(result, Exception):
-            self.answer.set_exception(result)
-        else:
-            self.answer.set_result(result)
+        self.call.results[self.place] = result
+        self.call.left -= 1
+        if not self.call.left and not self.call.settled.done():
+            self.call.settled.set_result(None)
 
 
 class Acceptor:
@@ -105,16 +108,16 @@ class Acceptor:
         Returns only after the commit. Raises what the database raised if it could not commit: nothing was stored then.
         """
         self.life.check()
-        loop = asyncio.get_running_loop()
-        futures: list[asyncio.Future[bool]] = [loop.create_future() for _ in messages]
-        call = Call()
-        self._waiting += [Waiting(message, future, call) for message, future in zip(messages, futures, strict=True)]
+        if not messages:
+            return []
+        call = Call([None] * len(messages), len(messages), asyncio.get_running_loop().create_future())
+        self._waiting += [Waiting(message, call, place) for place, message in enumerate(messages)]
         self._wake.set()
-        results = await asyncio.gather(*futures, return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException) and not isinstance(result, EventError):
+        await call.settled
+        for result in call.results:
+            if isinstance(result, Exception) and not isinstance(result, EventError):
                 raise result
-        answers = [result for result in results if isinstance(result, (bool, JourneymanError))]
+        answers = [result for result in call.results if isinstance(result, (bool, JourneymanError))]
         for outcome, count in (("new", answers.count(True)), ("known", answers.count(False))):
             EVENTS.labels(outcome).inc(count)
         return answers
@@ -129,8 +132,7 @@ class Acceptor:
                     del self._waiting[: len(group)]
         finally:
             for each in self._waiting:
-                if not each.answer.done():
-                    each.answer.set_exception(PartDied("Nothing is accepted any more; send it again."))
+                each.settle(PartDied("Nothing is accepted any more; send it again."))
 
     async def _take(self, group: list[Waiting]) -> None:
         for each in group:
@@ -202,13 +204,16 @@ class Acceptor:
 
     def _named(self, message: Incoming) -> Incoming:
         user_id = self._opaque.user_id(message.user_id) if message.user_id else None
-        properties = dict(message.properties)
-        for key in ("cart_id", "order_id"):
-            if isinstance(properties.get(key), (str, int)):
-                properties[key] = self._opaque.user_id(str(properties[key]))
+        keys = {
+            key: self._opaque.user_id(str(value))
+            for key in ("cart_id", "order_id")
+            if isinstance(value := message.properties.get(key), (str, int))
+        }
         # Some clients make the message id of the address; it is what entries and goals are known by in Temporal.
         event_id = self._opaque.user_id(message.event_id)
-        return replace(message, event_id=event_id, user_id=user_id, properties=properties)
+        if not keys and event_id == message.event_id and user_id == message.user_id:
+            return message
+        return replace(message, event_id=event_id, user_id=user_id, properties={**message.properties, **keys})
 
     def _context(self, message: Incoming, person: Person | None) -> Context:
         if message.second_hand:
@@ -251,7 +256,11 @@ class Acceptor:
 
     async def _store(self, connection: AsyncConnection, consequences: Consequences) -> list[str]:
         fresh: list[Stored] = consequences.stored
-        for each, seq in zip(fresh, await add_events(connection, [self._row(each) for each in fresh]), strict=True):
+        # Those of a batch mostly share one.
+        shared = {id(each.context): each.context for each in fresh}
+        contexts = {key: each.model_dump(mode="json", exclude_defaults=True) for key, each in shared.items()}
+        rows = [self._row(each, contexts[id(each.context)]) for each in fresh]
+        for each, seq in zip(fresh, await add_events(connection, rows), strict=True):
             each.seq = seq
         routes = [
             (each.seq, each.user_id)
@@ -264,7 +273,7 @@ class Acceptor:
     def _is_routed(self, each: Stored) -> bool:
         return bool(each.user_id) and each.routed and each.name in self._relevant
 
-    def _row(self, each: Stored) -> dict[str, Any]:
+    def _row(self, each: Stored, context: dict[str, Any]) -> dict[str, Any]:
         return {
             "event_id": each.event_id,
             "digest": each.digest,
@@ -274,7 +283,7 @@ class Acceptor:
             "occurred_at": each.occurred_at,
             "received_at": each.received_at,
             "properties": self._opaque.facts(each.properties),
-            "context": each.context.model_dump(mode="json", exclude_defaults=True),
+            "context": context,
         }
 
 

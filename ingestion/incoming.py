@@ -32,6 +32,8 @@ DEEPEST = 50
 GLANCE = re.compile(rb"\\u0000|Infinity|NaN")
 """What JSON shows where a text holds a NUL or a number is none; or it is harmless, and a closer look tells."""
 
+SORTED = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str)
+
 
 @dataclass(frozen=True)
 class Incoming:
@@ -65,7 +67,7 @@ class Incoming:
     def digest(self) -> str:
         """A hash of all that may not change when the same message is delivered again."""
         body = [self.name, self.user_id, self.anonymous_id, self.properties, self.traits]
-        return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":"), default=str).encode()).hexdigest()
+        return hashlib.sha256(SORTED.encode(body).encode()).hexdigest()
 
 
 def checked(incoming: Incoming) -> Incoming:

@@ -55,7 +55,16 @@ def translated(message: Incoming) -> Incoming:
             properties["value"] = total
     if "transaction_id" in properties:
         properties.setdefault("order_id", properties["transaction_id"])
-    return replace(message, name=name, properties={key: _plain(key, value) for key, value in properties.items()})
+    properties = {key: _plain(key, value) for key, value in properties.items()}
+    # Mostly nothing is new, and to make another message costs more than to look.
+    return message if name == message.name and _is_same(properties, message.properties) else replace(
+        message, name=name, properties=properties
+    )
+
+
+def _is_same(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
+    """Whether each value is the very same; to be equal is not enough, as 1 is to True."""
+    return ours.keys() == theirs.keys() and all(value is theirs[key] for key, value in ours.items())
 
 
 def _line(line: Mapping[str, Any]) -> dict[str, Any]:

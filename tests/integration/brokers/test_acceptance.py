@@ -44,8 +44,8 @@ async def test_one_at_fault(door: Door) -> None:
     """
     take = Acceptance(door.acceptor, "a broker").take
     with failing(lambda values: "u-1-3" in values):
-        letters = await take(records(1, 2, 3, 4))
-        letters += await take(records(3))
+        letters = await asyncio.wait_for(take(records(1, 2, 3, 4)), 30)
+        letters += await asyncio.wait_for(take(records(3)), 30)
     assert await seen(door) == {"u-1": [1, 2, 4]}
     assert [(letter.place, letter.body) for letter in letters] == [
         (2, written(viewed("u-1", 3))),

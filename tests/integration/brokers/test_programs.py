@@ -82,7 +82,7 @@ async def test_killed_before_the_offset(
 ) -> None:
     """B1: a consumer that is killed after the commit and before Kafka has its offsets gets the same again: each event is stored once.
 
-    Killed by: making up a new message id where one is missing, or committing offsets by themselves.
+    Killed by: making up a new message id where one is missing.
     """
     place = Place(tmp_path, TEMPORAL_ADDRESS=temporal.address)
     place.changes |= {"JOURNEYMAN_KAFKA": topic.server.address}

@@ -153,9 +153,9 @@ async def test_two_consumers(tmp_path: Path, line: Line) -> None:
     Killed by: declaring the queue without x-single-active-consumer.
     """
     url = f"sqlite:///{tmp_path / 'journeyman.db'}"
-    await line.publish([])
     async with opened_door(url) as one, opened_door(url) as other:
         async with line.consumer(other):
+            await wait_until(lambda: _made(line))
             async with line.consumer(one):
                 await wait_until(lambda: _consumers(line, 2))
                 await line.publish(written(message) for _, message in shopping(USERS, 400))
