@@ -61,7 +61,8 @@ class Circuit:
                 return
             self._changed.clear()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), left if self._trying is None else None)
+                async with asyncio.timeout(left if self._trying is None else None):
+                    await self._changed.wait()
 
     def refused(self, user_id: str) -> None:
         """Temporal has refused a call for this person."""

@@ -105,7 +105,9 @@ class Relay:
                     self._busy.add(free)
                     group.create_task(self._person(free, slots))
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), POLL.total_seconds())
+                    # Not wait_for: on Python 3.11 it loses a cancel that comes with the wake, and the relay never ends.
+                    async with asyncio.timeout(POLL.total_seconds()):
+                        await self._wake.wait()
 
     async def _unrouted(self) -> list[str]:
         found: list[str] = []

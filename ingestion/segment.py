@@ -111,7 +111,9 @@ def _incoming(item: Mapping[str, Any], envelope: Mapping[str, Any], call: Call, 
 def _size(item: Mapping[str, Any]) -> int:
     """Bytes of the message as UTF-8."""
     try:
-        if (short := len(to_json(item))) < EVENT_LIMIT // 8:  # the quick writer's numbers and marks are shorter, never so much
+        if (
+            short := len(to_json(item))
+        ) < EVENT_LIMIT // 8:  # the quick writer's numbers and marks are shorter, never so much
             return short
     except ValueError:
         pass  # half a character, or nested deeply: the slow writer tells

@@ -197,7 +197,8 @@ class Stream(StreamingResponse):
                 yield b"event: expired\ndata: {}\n\n"
                 return
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), min(rest, self._heartbeat))
+                async with asyncio.timeout(min(rest, self._heartbeat)):
+                    await self._news.wait()
             self._news.clear()
             if not self._left and not self._over.is_set() and rest > self._heartbeat:
                 yield b":\n\n"

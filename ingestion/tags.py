@@ -57,8 +57,10 @@ def translated(message: Incoming) -> Incoming:
         properties.setdefault("order_id", properties["transaction_id"])
     properties = {key: _plain(key, value) for key, value in properties.items()}
     # Mostly nothing is new, and to make another message costs more than to look.
-    return message if name == message.name and _is_same(properties, message.properties) else replace(
-        message, name=name, properties=properties
+    return (
+        message
+        if name == message.name and _is_same(properties, message.properties)
+        else replace(message, name=name, properties=properties)
     )
 
 

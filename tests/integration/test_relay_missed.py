@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from sqlalchemy import func, select
 
 from ingestion.departures import workflow_id
+from ingestion.relay import Relay
 from ingestion.router import Router
 from stack import TemporalServer
 from storage.runs import Entry, Place
@@ -74,3 +76,19 @@ async def test_what_a_waiting_entry_has_missed(unrelayed: Stage) -> None:
         entry = Entry(Place("encore", user, "encore-1"), f"{user}-0", seq, datetime.now(UTC), "starting")
         found = await Router(stage.database, stage.catalogue).missed(connection, entry)
     assert [event.event_id for event in found] == [f"{user}-1"]
+
+
+async def test_ends_while_it_is_woken(unrelayed: Stage) -> None:
+    """A relay that is woken in the moment in which it is told to end does end.
+
+    Killed by: waiting with asyncio.wait_for in Relay._run, on Python 3.11.
+    """
+    async with asyncio.timeout(20):
+        for _ in range(10):
+            relay = Relay(unrelayed.database, unrelayed.client, unrelayed.catalogue, task_queue="nobody")
+            await relay.__aenter__()
+            await wait_until(relay.idle)
+            relay.wake()
+            await asyncio.sleep(0)  # one turn of the loop: the wake is there, and the relay has not seen it
+            await relay.__aexit__()
+    assert await relay.idle()
