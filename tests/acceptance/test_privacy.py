@@ -72,7 +72,7 @@ async def test_canaries(
     await stage.sent(at.user_id, 2)
     # A journey's condition that throws is the relay's most talkative moment.
     await stage.take(stage.event(identity, "File Downloaded", file_name="picky", context=CONTEXT))
-    await wait_until(lambda: "an event could not be routed" in noted())
+    await wait_until(lambda: "an event cannot be routed" in noted())
     await stage.happens(event("Order Completed", order_id=f"order of {ADDRESS}", value=20))
     await stage.result("cart_abandonment", at.user_id, at.key)
 
