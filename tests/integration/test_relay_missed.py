@@ -83,9 +83,9 @@ async def test_ends_while_it_is_woken(unrelayed: Stage) -> None:
 
     Killed by: waiting with asyncio.wait_for in Relay._run, on Python 3.11.
     """
+    relay = Relay(unrelayed.database, unrelayed.client, unrelayed.catalogue, task_queue="nobody")
     async with asyncio.timeout(20):
         for _ in range(10):
-            relay = Relay(unrelayed.database, unrelayed.client, unrelayed.catalogue, task_queue="nobody")
             await relay.__aenter__()
             await wait_until(relay.idle)
             relay.wake()
