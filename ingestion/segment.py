@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -110,13 +111,10 @@ def _incoming(item: Mapping[str, Any], envelope: Mapping[str, Any], call: Call, 
 
 def _size(item: Mapping[str, Any]) -> int:
     """Bytes of the message as UTF-8."""
-    try:
-        if (
-            short := len(to_json(item))
-        ) < EVENT_LIMIT // 8:  # the quick writer's numbers and marks are shorter, never so much
-            return short
-    except ValueError:
-        pass  # half a character, or nested deeply: the slow writer tells
+    # The quick writer takes a sixth of the time. Its numbers and separators are shorter, but an eighth leaves room for them.
+    with suppress(ValueError):  # half a character, or nested deeply: the other writer tells
+        if (size := len(to_json(item))) < EVENT_LIMIT // 8:
+            return size
     try:
         return len(json.dumps(item, ensure_ascii=False, default=str).encode(errors="surrogatepass"))
     except RecursionError:

@@ -56,12 +56,9 @@ def translated(message: Incoming) -> Incoming:
     if "transaction_id" in properties:
         properties.setdefault("order_id", properties["transaction_id"])
     properties = {key: _plain(key, value) for key, value in properties.items()}
-    # Mostly nothing is new, and to make another message costs more than to look.
-    return (
-        message
-        if name == message.name and _is_same(properties, message.properties)
-        else replace(message, name=name, properties=properties)
-    )
+    if name == message.name and _is_same(properties, message.properties):
+        return message  # as most are: to make another one costs more than to look
+    return replace(message, name=name, properties=properties)
 
 
 def _is_same(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
