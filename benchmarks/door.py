@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import json
 import signal
@@ -14,7 +15,7 @@ from typing import Any
 
 import uvicorn
 import uvloop
-from sqlalchemy import insert
+from sqlalchemy import func, insert, select
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -26,18 +27,15 @@ from settings import Settings
 from storage.database import Database
 from storage.migrate import migrate
 from storage.people import upsert
-from storage.tables import events, people
+from storage.tables import events, people, routing
 from workflows.catalogue import Catalogue
 
 GROUP = 200
-CONTEXT = {
-    "device": {"platform": "server"},
-    "location": {"zone": "UTC", "zone_source": "default", "country": None, "region": None},
-}
+CONTEXT = {"device": {"platform": "server"}, "location": {"zone": "UTC", "zone_source": "default"}}
 
 
 class Bare:
-    """Reads the JSON and commits, in groups, the rows that accept would: the event's, and its person's. It judges nothing."""
+    """Reads the JSON and commits, in groups, the rows that accept would: the event's, its route's, its person's. It judges nothing."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -67,10 +65,19 @@ class Bare:
 
     async def _commit(self, messages: list[dict[str, Any]]) -> None:
         now = datetime.now(UTC)
-        persons = {message["userId"]: vars(Person(message["userId"], now)) for message in messages}
+        persons = {message["userId"]: vars(_person(message, now)) for message in messages}
         async with self._database.write() as connection:
             await connection.execute(insert(events), [_row(message, now) for message in messages])
+            last = await connection.scalar(select(func.max(events.c.seq)))
+            seqs = range(last - len(messages) + 1, last + 1)  # nobody else writes meanwhile
+            routes = [{"seq": seq, "user_id": message["userId"]} for seq, message in zip(seqs, messages, strict=True)]
+            await connection.execute(insert(routing), routes)
             await upsert(self._database, connection, people, [*persons.values()])
+
+
+def _person(message: dict[str, Any], now: datetime) -> Person:
+    categories, hours = {message["properties"]["category"]: 10}, {str(now.hour): 10}
+    return Person(message["userId"], now, last_seen_at=now, categories=categories, hours=hours)
 
 
 def _row(message: dict[str, Any], now: datetime) -> dict[str, Any]:
@@ -105,6 +112,8 @@ async def serve(which: str, port: int, folder: Path) -> None:
             app = Starlette(routes=routes)
         config = uvicorn.Config(app, port=port, log_level="warning", access_log=False, lifespan="off")
         server = uvicorn.Server(config)
+        gc.collect()
+        gc.freeze()  # as `serve` does it
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: setattr(server, "should_exit", True))
         await server.serve()
 
