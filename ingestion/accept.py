@@ -31,6 +31,7 @@ from .life import Life
 from .opaque import Opaque
 
 GROUP = 200
+COUNTERS = ((EVENTS.labels("new"), True), (EVENTS.labels("known"), False))
 
 
 @dataclass(slots=True)
@@ -118,8 +119,9 @@ class Acceptor:
             if isinstance(result, Exception) and not isinstance(result, EventError):
                 raise result
         answers = [result for result in call.results if isinstance(result, (bool, JourneymanError))]
-        for outcome, count in (("new", answers.count(True)), ("known", answers.count(False))):
-            EVENTS.labels(outcome).inc(count)
+        for counter, outcome in COUNTERS:
+            if count := answers.count(outcome):
+                counter.inc(count)
         return answers
 
     async def _run(self) -> None:

@@ -37,6 +37,7 @@ MOST_AT_ONCE = 1000
 """Messages in a batch."""
 SENDERS: tuple[Scope, ...] = ("write", "browser")
 """Scopes with which events may be sent."""
+DONE = b'{"success":true}'
 UNSIGNED = "The signature does not fit: compare the shared secret on both sides."
 log = structlog.get_logger()
 
@@ -59,15 +60,17 @@ class Intake:
     ) -> Response:
         """The events of one request; `kind` is the call of the Segment spec, `signed` stands in for a write key."""
         try:
-            key = None if signed else write_key(request.headers)
-            if key is not None:
-                await self._keys.admit(key, *SENDERS)  # before anything of the body is read
+            scopes = None
+            if signed:
+                scopes = EVERYTHING
+            elif (key := write_key(request.headers)) is not None:
+                scopes = await self._keys.admit(key, *SENDERS)  # before anything of the body is read
             raw = await read_body(request, BATCH_LIMIT, PATIENCE)
             if signed is not None and not signed(request.headers, raw):
                 return problem(403, UNSIGNED, reason="signature")
             plain = unpacked(raw)
             with self.load.of_body(len(plain)):
-                return await self._read(request, plain, read, kind, parse, signed is not None)
+                return await self._read(request, plain, read, kind, parse, scopes)
         except BodyTooSlow as error:
             return refused(error, {"Connection": "close"})
         except TooBusy as error:
@@ -83,15 +86,16 @@ class Intake:
             return problem(503, "Not stored; send it again in a moment.", {"Retry-After": "2"})
 
     async def _read(
-        self, request: Request, raw: bytes, read: Reader, kind: str, parse: Parser, is_signed: bool
+        self, request: Request, raw: bytes, read: Reader, kind: str, parse: Parser, scopes: frozenset[str] | None
     ) -> Response:
+        """`scopes` are those of the sender; None where the body has to tell who it is."""
         body = parse(raw)
         carrier = body if isinstance(body, dict) else None
         _count(carrier.get("batch") if carrier else body)
-        key = write_key(request.headers, carrier)
-        scopes = EVERYTHING if is_signed else await self._keys.admit(key, *SENDERS)
+        if scopes is None:
+            scopes = await self._keys.admit(write_key(request.headers, carrier), *SENDERS)
         peer = request.client.host if request.client else None
-        found = read(body, Call(kind, datetime.now(UTC), peer, dict(request.headers)))
+        found = read(body, Call(kind, datetime.now(UTC), peer, dict(request.headers.items())))
         with self.load.of_events(len(found)), ACCEPT.time():
             return await self._store(found, trusted="write" in scopes)
 
@@ -108,6 +112,8 @@ class Intake:
         if errors and len(errors) == len(results):
             first = next(iter(errors.values()))
             return refused(first)
+        if not errors and not ignored:
+            return Response(DONE, media_type="application/json")
         answer: dict[str, Any] = {"success": True}
         if errors:
             for error in errors.values():
