@@ -26,7 +26,7 @@ from temporalio.bridge.proto.workflow_activation import (
 from temporalio.bridge.proto.workflow_commands import WorkflowCommand
 from temporalio.common import MetricMeter, Priority, TypedSearchAttributes
 from temporalio.converter import DataConverter
-from temporalio.worker import UnsandboxedWorkflowRunner, WorkflowInstanceDetails, WorkflowRunner
+from temporalio.worker import UnsandboxedWorkflowRunner, WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
 from temporalio.workflow import Info, _Definition
 
 from workflows.host import Host
@@ -77,7 +77,8 @@ class Run:
         self.successor: Run | None = None
         """The run that this one has continued as; its clock already shows when it wakes."""
         self._workflow, self._runner, self._events = workflow, runner, 0
-        self._instance = runner.create_instance(_details(workflow, self.journey, self.run_id, self.first_run, at))
+        self._started = at
+        self._instance: WorkflowInstance | None = None
 
     @property
     def is_closed(self) -> bool:
@@ -124,6 +125,11 @@ class Run:
         self._events += 4 * len(jobs)  # a task and its cause; about what the server counts
         activation = WorkflowActivation(run_id=self.run_id, history_length=self._events, jobs=jobs)
         activation.timestamp.FromDatetime(self.now)
+        if self._instance is None:
+            details = _details(
+                self._workflow, self.journey, self.run_id, self.first_run, started=self._started, first_task=self.now
+            )
+            self._instance = self._runner.create_instance(details)
         completion = THREAD.submit(self._instance.activate, activation).result()
         if completion.HasField("failed"):
             raise WorkflowTaskFailed(completion.failed.failure.message)
@@ -139,7 +145,8 @@ class Run:
         self.timers.clear()
         self.activities.clear()
         activation = WorkflowActivation(run_id=self.run_id, jobs=[Job(remove_from_cache=RemoveFromCache())])
-        THREAD.submit(self._instance.activate, activation).result()
+        if self._instance is not None:
+            THREAD.submit(self._instance.activate, activation).result()
 
     def _take(self, command: WorkflowCommand) -> None:
         match command.WhichOneof("variant"):
@@ -190,12 +197,15 @@ def _value(payload: Payload) -> Any:
     return json.loads(payload.data)
 
 
-def _details(workflow: type, journey: str, run_id: str, first_run: str, at: datetime) -> WorkflowInstanceDetails:
+def _details(
+    workflow: type, journey: str, run_id: str, first_run: str, *, started: datetime, first_task: datetime
+) -> WorkflowInstanceDetails:
+    """What the SDK tells a run of itself; its `start_time` is when a worker first came to it."""
     info = Info(
         attempt=1, continued_run_id=None, cron_schedule=None, execution_timeout=None, first_execution_run_id=first_run,
         headers={}, namespace="default", original_execution_run_id=run_id, parent=None, root=None, raw_memo={},
-        retry_policy=None, run_id=run_id, run_timeout=None, search_attributes={}, start_time=at.astimezone(UTC),
-        workflow_start_time=at.astimezone(UTC), task_queue="driven", task_timeout=timedelta(seconds=10),
+        retry_policy=None, run_id=run_id, run_timeout=None, search_attributes={}, start_time=first_task.astimezone(UTC),
+        workflow_start_time=started.astimezone(UTC), task_queue="driven", task_timeout=timedelta(seconds=10),
         typed_search_attributes=TypedSearchAttributes.empty, workflow_id="driven", workflow_type=journey,
         priority=Priority.default,
     )  # fmt: skip

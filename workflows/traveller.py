@@ -201,4 +201,5 @@ class Traveller:
 def _begins(journey: Journey[Event], event: Event) -> datetime:
     """When the journey was to begin, however late a worker came to it: its quiet over, and its run there."""
     quiet_over = event.occurred_at + (journey.quiet or timedelta(0))
-    return max(quiet_over, workflow.info().start_time)
+    # Not `start_time`: that is when a worker first came to it.
+    return max(quiet_over, workflow.info().workflow_start_time)

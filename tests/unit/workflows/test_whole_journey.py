@@ -47,7 +47,8 @@ async def test_a_whole_journey(tmp_path: Path) -> None:
 async def test_no_worker_for_days(tmp_path: Path) -> None:
     """E8: a reminder that was due days ago, when no worker ran, is not sent late; what comes due after that is sent.
 
-    Killed by: taking `workflow.now()` for the moment at which a message was wanted in Traveller.send.
+    Killed by: taking `workflow.now()` for the moment at which a message was wanted in Traveller.send, or `start_time` for
+    `workflow_start_time` in _begins there.
     """
     late = NOON + HOUR + 4 * DAY
     _, lines = await walked(tmp_path, late)
