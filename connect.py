@@ -39,7 +39,9 @@ async def connect(settings: Settings, *, embedded: str | None = None, **options:
     config["runtime"] = _telling(settings.temporal_metrics)
     config["interceptors"] = interceptors()
     try:
-        return await asyncio.wait_for(Client.connect(**{**config, **options}), 10)
+        # Not wait_for: on Python 3.11 it loses a cancel, such as Ctrl-C's, that comes with the answer.
+        async with asyncio.timeout(10):
+            return await Client.connect(**{**config, **options})
     except (RPCError, RuntimeError, TimeoutError, ValueError) as error:
         raise SettingsError(
             f"Temporal does not answer at {config['target_host']} ({type(error).__name__}). "

@@ -11,6 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
+from doctor_brokers import brokers
 from doctor_finding import Finding, broken, well
 from doctor_parts import database, front_door, temporal
 from doctor_providers import endpoints, firebase, sendgrid
@@ -19,7 +20,7 @@ from errors import SettingsError
 from settings import Settings
 
 CHECKS: tuple[Callable[[Settings], AsyncIterator[Finding]], ...] = (
-    database, temporal, journeys, keys, public_url, front_door, sendgrid, firebase, endpoints, shop, files,
+    database, temporal, journeys, keys, public_url, front_door, brokers, sendgrid, firebase, endpoints, shop, files,
 )  # fmt: skip
 PATIENCE = 20.0
 """Seconds that one check may take; each bounds its own questions below that."""

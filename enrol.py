@@ -27,7 +27,7 @@ async def enrol(
     """Let them in, or only count; returns the account for people. JourneymanError for what is not there."""
     catalogue = Catalogue.load()
     async with opened(settings) as database:
-        enroller = Enroller(database, catalogue, journey, segment, rate=rate)
+        enroller = Enroller(database, catalogue, journey, segment, rate=rate, holdout=settings.holdout)
         if dry_run:
             enrolment, is_known = _fresh(journey, segment), False
             steps = enroller.rehearse(enrolment)

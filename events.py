@@ -280,7 +280,7 @@ class CartUpdated(Basket, Event):
 
 
 class CartEmptied(Event):
-    """The cart holds nothing any more; derived."""
+    """The cart holds nothing any more; derived, or told by the shop."""
 
     event_name: ClassVar[str] = "Cart Emptied"
     cart_id: Key
@@ -298,6 +298,13 @@ class DateChanged(Event):
     event_name: ClassVar[str] = "Date Changed"
     trait: Text
     date: Text | None = None
+
+
+class SegmentEntered(Event):
+    """The person has come into a segment that a journey starts on; derived."""
+
+    event_name: ClassVar[str] = "Segment Entered"
+    segment: Key = ""
 
 
 class Enrolled(Event):

@@ -39,7 +39,7 @@ OURS = "journeyman."
 TOLD = frozenset({"temporalRunID", "temporalActivityID"})
 """What is told of Temporal's own attributes: not the workflow id, in which the user's stands."""
 KINDS = {"accept": SpanKind.SERVER, "provider call": SpanKind.CLIENT}
-DERIVED = re.compile(r":(cart|zone|date:[^:]*)$")
+DERIVED = re.compile(r":(cart(:\d+)?|zone|date:[^:]*)$")
 """How the ids end of events that accept has made of another one; they belong to its trace."""
 _given: ContextVar[tuple[int, int] | None] = ContextVar("given", default=None)
 

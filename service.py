@@ -23,6 +23,7 @@ from errors import SettingsError
 from ingestion.accept import Acceptor
 from ingestion.app import FrontDoor
 from ingestion.brokers.consumer import Consumer
+from ingestion.census import Census
 from ingestion.cloudevents_door import cloudevents_routes
 from ingestion.connection import Connection
 from ingestion.deliveries import Deliveries
@@ -46,6 +47,7 @@ from ingestion.unsubscribe import unsubscribe_routes
 from messages import Channel
 from profiles.addresses import Addresses
 from profiles.inbox_tokens import InboxTokens
+from profiles.segments import relevant_to
 from profiles.unsubscribe_links import UnsubscribeLinks
 from settings import ROOT, Settings
 from stack import TemporalServer
@@ -66,11 +68,13 @@ class Service:
     acceptor: Acceptor
     relay: Relay
     consumers: tuple[Consumer, ...] = ()
+    census: Census | None = None
 
     @property
     def lives(self) -> list[Life]:
         """The parts that `/health` answers for."""
-        return [self.relay.life, self.acceptor.life, *(consumer.life for consumer in self.consumers)]
+        census = [self.census.life] if self.census else []
+        return [self.relay.life, self.acceptor.life, *census, *(consumer.life for consumer in self.consumers)]
 
 
 @asynccontextmanager
@@ -78,13 +82,22 @@ async def receiving(
     settings: Settings, database: Database, client: Client, catalogue: Catalogue
 ) -> AsyncIterator[Service]:
     """Accept and relay, from brokers where some are set, without the door. PartDied ends the block when one of these dies."""
-    relay = Relay(database, client, catalogue, task_queue=settings.task_queue, lateness=settings.lateness)
+    relay = Relay(
+        database,
+        client,
+        catalogue,
+        task_queue=settings.task_queue,
+        lateness=settings.lateness,
+        holdout=settings.holdout,
+    )
     acceptor = acceptor_of(settings, database, catalogue, relay.wake)
     consumers = tuple(Consumer(broker, acceptor) for broker in settings.brokers)
-    service = Service(settings, database, client, catalogue, acceptor, relay, consumers)
+    census = Census(database, catalogue, woken=relay.wake)
+    service = Service(settings, database, client, catalogue, acceptor, relay, consumers, census)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(relay)
         await stack.enter_async_context(acceptor)
+        await stack.enter_async_context(census)
         for consumer in consumers:
             await stack.enter_async_context(consumer)
         await stack.enter_async_context(living(*service.lives))
@@ -97,7 +110,7 @@ def acceptor_of(
     """What accepts events into this database, and says whose it has committed."""
     return Acceptor(
         database,
-        relevant=catalogue.relevant,
+        relevant=catalogue.relevant | relevant_to(catalogue),
         places=Places(settings.geoip_path, read_stores(settings.stores), settings.default_zone),
         opaque=Opaque(settings.secret_key()),
         dates=settings.dates(),

@@ -78,6 +78,10 @@ class Settings(BaseSettings):
     """Messages a second by channel, over all workers together, as "email=100, push=500"; no limit for the others."""
     date_traits: str = "trial_ends_at, renews_at"
     """Traits whose dates journeys may see and wait for, separated by commas."""
+    profile_traits: str = ""
+    """Other traits that journeys may see, separated by commas; they enter Temporal."""
+    holdout: Annotated[float, Field(ge=0, le=50)] = 0
+    """Percent of people whom no journey takes in that does not say otherwise, to compare with."""
     opt_in: str = ""
     """Topics that nobody gets who has not asked for them, separated by commas."""
     geoip_db: Path | None = Field(None, validation_alias=AliasChoices("GEOIP_DB", "JOURNEYMAN_GEOIP_DB"))
@@ -199,6 +203,7 @@ class Settings(BaseSettings):
             caps=read_caps(self.caps),
             default_zone=self.default_zone,
             dates=self.dates(),
+            traits=frozenset(_split(self.profile_traits)),
             opt_in=_topics(self.opt_in),
         )
 

@@ -29,6 +29,8 @@ RETENTION = timedelta(days=90)
 """How long support can read a story that has ended; the server's own default is one day."""
 START_DEADLINE = timedelta(seconds=60)
 STOP_DEADLINE = timedelta(seconds=10)
+RUNS_IN_MEMORY = 5_000
+"""Runs that the server holds in memory, of all that sleep in its file: 20 kB each, and by itself it would hold 64,000."""
 
 # Turns into the server. The kernel then kills the server when the thread that started it dies, even by kill -9, which
 # would otherwise leave it holding our ports. SIGKILL, because a polite end takes seconds, in which we could not be
@@ -169,6 +171,8 @@ class TemporalServer:
     def _arguments(self) -> list[str]:
         arguments = ["server", "start-dev", "--ip", HOST, "--port", str(self.port), "--ui-port", str(self.ui_port)]
         arguments += ["--search-attribute", "UserId=Keyword", "--log-level", "warn", "--ui-disable-news-fetch"]
+        # A run has two entries: itself, and that it is the current one of its id.
+        arguments += ["--dynamic-config-value", f"history.hostLevelCacheMaxSize={2 * RUNS_IN_MEMORY}"]
         if self.metrics_port is not None:
             arguments += ["--metrics-port", str(self.metrics_port)]
         if self.time_skipping:

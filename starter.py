@@ -328,6 +328,33 @@ def enrol(
 
 
 @app.command()
+def segment(
+    name: Annotated[str, typer.Argument(help="The segment, such as at_risk; all of them without a name.")] = "",
+    sample: Annotated[int, typer.Option(min=0, max=1000, help="How many ids of people in it to show.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Count who is in a segment at this moment, and show the ids of some."""
+    from segments import segments_now
+
+    async def work() -> None:
+        found = await segments_now(Settings.read(), name, sample if name else 0, err)
+        if as_json:
+            sys.stdout.write(json.dumps(found.plain()) + "\n")
+        else:
+            _table().print(found.table(), highlight=False)
+
+    _do(work())
+
+
+@app.command()
+def scores() -> None:
+    """Count all people anew, at once, for their scores; the service does it every hour."""
+    from segments import count_anew
+
+    _do(_say(lambda settings: count_anew(settings, err)))
+
+
+@app.command()
 def demo(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the summary as one JSON object on the last line.")

@@ -77,7 +77,8 @@ async def _client(settings: Settings) -> Client | None:
 def _because(entry: Entry) -> str:
     """What there is to say about an entry whose run is not simply there."""
     told = [word for word in ("" if entry.state == "started" else entry.state, entry.reason) if word]
-    return f" ({': '.join(told)})" if told else ""
+    drawn = [f"{experiment}: {arm}" for experiment, arm in entry.arms.items() if arm]
+    return f" ({'; '.join(filter(None, (': '.join(told), *drawn)))})" if told or drawn else ""
 
 
 def _line(send: Send, zone: ZoneInfo) -> str:

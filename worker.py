@@ -31,6 +31,7 @@ from connect import connect, opened
 from errors import JourneymanError, SettingsError, TemplateError
 from messages import Channel
 from profiles.addresses import Addresses
+from profiles.segments import watched_by
 from profiles.unsubscribe_links import UnsubscribeLinks
 from settings import ROOT, Settings
 from storage.database import Database
@@ -80,6 +81,7 @@ def sender_of(settings: Settings, database: Database, catalogue: Catalogue, reac
     templates = Templates(ROOT / "templates", shop=settings.shop)
     check_templates(catalogue, templates)
     check_endpoints(catalogue, settings.endpoints)
+    watched_by(catalogue)  # a segment that there is not is told before anyone enters
     addresses = Addresses(settings.secret_key())
     limited = frozenset(settings.channel_rates)
     kinds = {

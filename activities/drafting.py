@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from temporalio.exceptions import ApplicationError
@@ -12,6 +12,7 @@ from errors import TemplateError
 from messages import Channel, Rendered
 from profiles.person import Person
 from profiles.unsubscribe_links import UnsubscribeLinks
+from workflows.profile import Profile
 from workflows.requests import MessageRequest
 
 from .channels.envelope import Envelope
@@ -53,7 +54,7 @@ class Drafting:
         self._templates = templates
         self._links = links
 
-    def draft(self, person: Person, message: MessageRequest, now: datetime) -> Draft:
+    def draft(self, person: Person, profile: Profile, message: MessageRequest) -> Draft:
         """The message as this person would see it; a template that cannot render raises an error that is tried again."""
         try:
             details = self._templates.details(message.channel, message.template)
@@ -65,7 +66,7 @@ class Drafting:
                 message.template,
                 language=person.language,
                 data={**message.data, "unsubscribe_url": url or None},
-                person=known(person, now),
+                person=known(person, profile),
             )
         except TemplateError as error:
             # A template can be mended while people wait for it.
@@ -73,11 +74,15 @@ class Drafting:
         return Draft(message, details, rendered, address_of(person, message.channel), url)
 
 
-def known(person: Person, now: datetime) -> dict[str, Any]:
+def known(person: Person, profile: Profile) -> dict[str, Any]:
     """What templates may say about a person; it never leaves this process but in the message."""
-    traits = {name: value for name, value in person.traits.items() if isinstance(value, (str, int, float, bool))}
-    profile = person.profile(now).model_dump(mode="json")
-    return traits | profile | {"first_name": person.first_name, "segments": sorted(profile["segments"])}
+    facts = profile.model_dump(mode="json", exclude={"traits", "behaviour"})
+    level = profile.engagement_level
+    return (
+        profile.traits
+        | facts
+        | {"first_name": person.first_name, "segments": sorted(profile.segments), "engagement_level": level}
+    )
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from events import Event
 from profiles.person import Person
 from storage.database import Database
 from storage.facts import newest_first
+from storage.profiles import Candidate
 from storage.runs import OpenRun, Place, drop_entry, drop_touches, last_seq, put_run, run_at
 from workflows.definition import Journey
 from workflows.inbox import written
@@ -50,7 +51,7 @@ class Guard:
                 await self._note(connection, walk, place, due_at)
                 await drop_touches(connection, place, newest.seq)
                 return Answer(status="not_quiet", until=due_at, event=written(newest))
-            if newest is not None and not journey.enters(newest, person.profile(now)):
+            if newest is not None and not await Candidate(person, now).may_enter(connection, journey, newest):
                 # Nothing was sent: the next event that fits may enter, whatever `again` says.
                 await drop_entry(connection, place, walk.entry, "the condition to enter no longer held")
                 return Answer(status="ended", reason="ended: the condition to enter no longer holds")

@@ -52,5 +52,7 @@ class Policy:
     default_zone: str = "UTC"
     dates: frozenset[str] = frozenset()
     """Traits whose dates journeys may see."""
+    traits: frozenset[str] = frozenset()
+    """Traits that journeys may see."""
     opt_in: frozenset[str] = frozenset()
     """Topics that nobody gets who has not asked for them."""

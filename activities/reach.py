@@ -12,6 +12,9 @@ from profiles.addresses import Addresses
 from profiles.person import Person
 from storage.consents import EVERY, Consents, consents_of, dead
 from storage.facts import newest_first
+from storage.population import population_of
+from storage.profiles import behaviour_of
+from workflows.profile import Consent, Profile
 from workflows.requests import MessageRequest, SendRequest
 
 from .front_matter import MessageDetails
@@ -37,10 +40,20 @@ class Reach:
         active = person.last_seen_at is not None and now - person.last_seen_at <= self._policy.active
         return person.channels(active=active)
 
-    async def closed(self, connection: AsyncConnection, user_id: str) -> frozenset[str]:
-        """Channels of which the person has refused everything."""
-        consents = await consents_of(connection, user_id)
-        return frozenset(channel for channel in UNREACHED if consents.refuses(channel, EVERY))
+    async def told(self, connection: AsyncConnection, person: Person, now: datetime) -> Profile:
+        """What a journey may know of the person, without the channels of which they have refused everything."""
+        consents, user = await consents_of(connection, person.user_id), person.user_id
+        pairs = [(pair, True) for pair in consents.given] + [(pair, False) for pair in consents.refused]
+        return person.profile(
+            now,
+            behaviour=(await behaviour_of(connection, [user], now))[user],
+            population=await population_of(connection),
+            active="in_app" in self.channels(person, now),
+            blocked=frozenset(channel for channel in UNREACHED if consents.refuses(channel, EVERY)),
+            dates=self._policy.dates,
+            traits=self._policy.traits,
+            consent=[Consent(channel=channel, topic=topic, given=given) for (channel, topic), given in sorted(pairs)],
+        )
 
     async def choose(
         self,

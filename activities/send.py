@@ -24,6 +24,7 @@ from storage.database import DATABASE, UNREACHABLE, Database
 from storage.facts import arrival_of
 from storage.ledger import Send, Status, read_send, settle
 from storage.people import lock_people, read_person, write_people
+from storage.profiles import profile_of
 from workflows.catalogue import Catalogue
 from workflows.requests import BEGIN, PROFILE, SEND, Answer, Pass, SendRequest
 
@@ -66,7 +67,6 @@ class Sender:
         self._database = database
         self._catalogue = catalogue
         self._providers = providers
-        self._dates = policy.dates
         self._guard = Guard(database)
         self._reach = Reach(policy, addresses)
         self._drafting = Drafting(templates, links)
@@ -108,16 +108,14 @@ class Sender:
         walk, now = Pass.model_validate(payload), activity.info().started_time
         async with self._database.read() as connection:
             person = await read_person(connection, walk.user) or Person(walk.user, now)
-            closed = await self._reach.closed(connection, walk.user)
-        reach = self._reach.channels(person, now)
-        return person.profile(now, active="in_app" in reach, blocked=closed, dates=self._dates).model_dump(
-            mode="json", exclude_defaults=True
-        )
+            known = await self._reach.told(connection, person, now)
+        return known.model_dump(mode="json", exclude_defaults=True)
 
     async def perform(self, request: SendRequest, now: Moments) -> Answer:
         """All of a send; the caller brings the clocks."""
         async with self._database.read() as connection:
             person = await read_person(connection, request.walk.user) or Person(request.walk.user, now.machine)
+            profile = await profile_of(connection, person, now.journey)
         reach = self._reach.channels(person, now.journey)
         likely = next((message for message in request.messages if message.channel in reach), None)
         drafts: dict[Channel, Draft] = {}
@@ -126,7 +124,7 @@ class Sender:
             # Rendering comes before the claim, so that the claim is the last thing before the first byte.
             if likely is not None:
                 try:
-                    drafts[likely.channel] = self._drafting.draft(person, likely, now.journey)
+                    drafts[likely.channel] = self._drafting.draft(person, profile, likely)
                 except ApplicationError:
                     # What cannot be rendered must not hide a goal, or the next channel.
                     if not guessing:
@@ -137,6 +135,8 @@ class Sender:
                     return answer
                 case Wanted(message, known):
                     likely, person = message, known
+                    async with self._database.read() as connection:
+                        profile = await profile_of(connection, person, now.journey)
                 case Claim() as claim:
                     if (outcome := await self._hand_over(claim, now)) is not None:
                         return outcome

@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from profiles.best_hour import best_hour
 from profiles.person import Person
 from storage.ledger import Send, rivals_of
 from workflows.clock import next_local, zone_of
 from workflows.requests import Answer
 
-from .best_hour import best_hour
 from .front_matter import MessageDetails
 from .policy import Policy
 

@@ -12,6 +12,8 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
 from events import Event
+from storage.acceptance import add_routes
+from storage.aside import leave_to_relay
 from storage.database import DATABASE, Database
 from storage.facts import read_events
 from storage.hands import Hands
@@ -35,6 +37,7 @@ from workflows.catalogue import Catalogue
 
 from .circuit import is_refusal
 from .departures import Departures
+from .rejection import is_rejection
 from .router import TOGETHER, Router, Start
 
 STALE = timedelta(seconds=30)
@@ -159,17 +162,36 @@ class Aftercare:
             await self._start(entry, event, again=True)
 
     async def _start(self, entry: Entry, event: Event, *, again: bool = False) -> None:
-        """Start the entry's run, tell it what came while it had to wait, and note that at once."""
-        if (run_id := await self.depart(entry, event, again=again)) is None:
+        """Start the entry's run, tell it what came while it had to wait, and note that at once.
+
+        What Temporal rejects of it is left to the relay, which tries it a few times and sets it aside.
+        """
+        try:
+            if (run_id := await self.depart(entry, event, again=again)) is None:
+                return
+        except RPCError as error:
+            if not is_rejection(error):
+                raise
+            async with self._database.write() as connection:
+                await lock_people(self._database, connection, [entry.place.user_id], datetime.now(UTC))
+                await leave_to_relay(self._database, connection, entry)
             return
         async with self._database.read() as connection:
             missed = await self._router.missed(connection, entry)
         run = OpenRun(entry.place, entry.event_id, entry.seq, run_id, "open", entry.seq, entry.entered_at)
+        rejected: list[tuple[int, str]] = []
         for start in range(0, len(missed), TOGETHER):
-            await self._departures.inform(run, tuple(missed[start : start + TOGETHER]))
+            part = tuple(missed[start : start + TOGETHER])
+            try:
+                await self._departures.inform(run, part)
+            except RPCError as error:
+                if not is_rejection(error):
+                    raise
+                rejected += [(each.seq, entry.place.user_id) for each in part]
         async with self._database.write() as connection:
             await lock_people(self._database, connection, [entry.place.user_id], datetime.now(UTC))
             await set_started(connection, entry, run_id)
+            await add_routes(self._database, connection, rejected)
 
     async def _give_way(self, entry: Entry, run_id: str | None) -> None:
         """Let the entry wait for a run of its id that something else has started."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+import structlog
 from sqlalchemy import Row
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -43,6 +44,7 @@ ALIASES = {
     "batch": ("batch", "b", "import"),
 }
 """The paths below /v1 that Segment's and RudderStack's clients use for each call."""
+log = structlog.get_logger()
 
 
 class FrontDoor:
@@ -79,7 +81,9 @@ class FrontDoor:
         ]
         beyond = Middleware(CrossOrigin, origins=self._origins)
         return Starlette(
-            routes=[*doors, *pages, *others], middleware=[beyond], exception_handlers={HTTPException: _no_door}
+            routes=[*doors, *pages, *others],
+            middleware=[beyond],
+            exception_handlers={HTTPException: _no_door} | dict.fromkeys((*UNREACHABLE, Exception), _trouble),
         )
 
     def _door(self, kind: str) -> Any:
@@ -98,8 +102,6 @@ class FrontDoor:
             except NotAdmitted:
                 asked_for = {"WWW-Authenticate": 'Basic realm="a key as user name"'}
                 return problem(401, "These are people's messages: sign in with a key as the user name.", asked_for)
-            except UNREACHABLE:
-                return problem(503, "Keys cannot be looked up now; try again in a moment.", {"Retry-After": "2"})
         asked = request.query_params
         channel, user_id = asked.get("channel"), asked.get("user")
         async with self._database.read() as connection:
@@ -124,6 +126,13 @@ async def _no_door(_: Request, error: Exception) -> Response:
     """Starlette's own words for a path or a method that is not there would be no JSON."""
     assert isinstance(error, HTTPException)
     return problem(error.status_code, "There is no such door here; /openapi.json names them all.", error.headers)
+
+
+async def _trouble(_: Request, error: Exception) -> Response:
+    """What a door did not expect; the type alone is logged, texts may name people."""
+    level = log.warning if isinstance(error, UNREACHABLE) else log.error
+    level("a door could not answer", error=type(error).__name__)
+    return problem(503, "This cannot be answered now; try again in a moment.", {"Retry-After": "2"})
 
 
 def _kept(row: Row[Any], now: datetime) -> OutboxMessage:

@@ -10,6 +10,8 @@ from temporalio.api.enums.v1 import ResourceExhaustedCause
 from temporalio.api.errordetails.v1 import ResourceExhaustedFailure
 from temporalio.service import RPCError, RPCStatusCode
 
+from .rejection import is_not_set_up, is_rejection
+
 SHORTEST, LONGEST = 0.25, 4.0
 """Seconds between two tries while Temporal refuses. A try itself takes up to ten: the client repeats its call."""
 REFUSALS = frozenset(
@@ -28,7 +30,9 @@ log = structlog.get_logger()
 
 def is_refusal(error: RPCError) -> bool:
     """Whether Temporal itself is not there or takes no more, rather than one run being wrong or too busy."""
-    if error.status not in REFUSALS:
+    if is_not_set_up(error):
+        return True
+    if error.status not in REFUSALS or is_rejection(error):
         return False
     for detail in error.grpc_status.details:
         told = ResourceExhaustedFailure()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,7 +22,7 @@ from events import (
     Subscribed,
     ZoneChanged,
 )
-from profiles.carts import CART_KINDS, Cart, fold
+from profiles.carts import CART_KINDS, Cart, emptied, fold
 from profiles.person import Person
 from profiles.push_addresses import push_address
 from storage.facts import event_of
@@ -108,42 +109,46 @@ class Consequences:
         for trait, before in dates.items():
             if person.traits.get(trait) != before:
                 self._derive(stored, DateChanged, {"trait": trait, "date": person.date(trait)}, f"date:{trait}")
-        if (event := _event(stored)) is not None:
-            person.see(event)
-            self._cart(stored, event)
-            self._hear(user_id, event)
+        self._count(stored, _event(stored))
 
     def adopt(self, row: Row[Any], user_id: str, *, routed: bool) -> None:
         """Let an event that was stored without a person count for the one it belongs to."""
         values = row._asdict() | {"user_id": user_id, "context": Context.model_validate(row.context)}
         stored = Stored(**values, routed=routed)
         self.adopted.append(stored)
-        if (event := event_of(row)) is not None:
-            self._touch(user_id).see(event)
-            self._cart(stored, event)
-            self._hear(user_id, event, adopted=True)
+        self._count(stored, event_of(row), adopted=True)
 
     def adopt_fresh(self, anonymous_id: str, user_id: str, *, since: datetime) -> None:
         """The same for events taken in this very transaction, before their person was named."""
         for stored in [*self.stored]:
             if stored.anonymous_id == anonymous_id and stored.user_id is None:
                 stored.user_id, stored.routed = user_id, stored.occurred_at >= since
-                if (event := _event(stored)) is not None:
-                    self._touch(user_id).see(event)
-                    self._cart(stored, event)
-                    self._hear(user_id, event, adopted=True)
+                self._count(stored, _event(stored), adopted=True)
 
     def _touch(self, user_id: str) -> Person:
         return self._touched.setdefault(user_id, self._people[user_id])
+
+    def _count(self, stored: Stored, event: Event | None, *, adopted: bool = False) -> None:
+        """Let an event change its person and their cart."""
+        user_id = stored.user_id
+        assert user_id is not None
+        if event is not None:
+            self._touch(user_id).see(event)
+            self._cart(stored, event, adopted=adopted)
+            self._hear(user_id, event, adopted=adopted)
+        elif stored.name == CartEmptied.event_name:
+            self._empty(stored, None)
 
     def _hear(self, user_id: str, event: Event, *, adopted: bool = False) -> None:
         if isinstance(event, Preference):
             self.said.append(Said(user_id, event.channel, event.topic, isinstance(event, Subscribed), adopted))
 
-    def _cart(self, stored: Stored, event: Event) -> None:
+    def _cart(self, stored: Stored, event: Event, *, adopted: bool) -> None:
         match event:
             case OrderCompleted():
                 self._close(stored, event)
+            case CartEmptied():
+                self._empty(stored, event.cart_id, adopted=adopted)
             case CartUpdated():
                 snapshot = Cart(event.cart_id, event.products, event.value, event.currency, event.occurred_at)
                 self._write(stored.user_id, replace(snapshot, current=self._is_current(stored.user_id, event.cart_id)))
@@ -158,6 +163,8 @@ class Consequences:
             return
         folded = fold(cart, event)
         if folded.products == cart.products and folded.value == cart.value:
+            if folded.is_empty and folded.closed_at is not None:
+                self._write(stored.user_id, folded)  # What was put in before, and is told later, is not in it.
             return
         self._write(stored.user_id, folded)
         facts: dict[str, Any] = {"cart_id": folded.cart_id}
@@ -169,6 +176,21 @@ class Consequences:
             }
         kind = CartEmptied if folded.is_empty else CartUpdated
         self._derive(stored, kind, facts, "cart", at=folded.touched_at)
+
+    def _empty(self, stored: Stored, named: str | None, *, adopted: bool = False) -> None:
+        """The shop says that this cart is empty; one that names none means the current cart, or all where there is none."""
+        carts = self._carts.get(stored.user_id or "", {})
+        if named is not None:
+            concerned = [carts.get(named) or Cart(named)]
+        else:
+            concerned = [cart for cart in (self._of(stored.user_id, None),) if cart] or [*carts.values()]
+        # What is derived of an adopted event comes after all that are adopted, and so may what fills the cart.
+        is_told = named is not None and not adopted
+        suffixes = ("cart" if number == 1 else f"cart:{number}" for number in itertools.count(1))
+        for cart in concerned:
+            self._write(stored.user_id, emptied(cart, stored.occurred_at))
+            if not is_told and cart.closed_at is None and (cart.products or cart.value):
+                self._derive(stored, CartEmptied, {"cart_id": cart.cart_id}, next(suffixes))
 
     def _close(self, stored: Stored, order: OrderCompleted) -> None:
         carts = self._carts.get(stored.user_id or "", {})
@@ -233,6 +255,9 @@ class Consequences:
 
 
 def _event(stored: Stored) -> Event | None:
+    """What it means; None for what we do not know, and for an emptied cart that is not named: ours will be."""
     kind = KINDS.get(stored.name)
+    if kind is CartEmptied and stored.properties.get("cart_id") is None:
+        return None
     known = {"event_id": stored.event_id, "occurred_at": stored.occurred_at, "context": stored.context}
     return None if kind is None else kind.model_validate({**stored.properties, **known})

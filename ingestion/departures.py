@@ -64,7 +64,12 @@ class Departures:
         """
         place = entry.place
         given = JourneyInput(
-            user=place.user_id, key=place.key, entry=entry.event_id, entry_seq=entry.seq, event=written(event)
+            user=place.user_id,
+            key=place.key,
+            entry=entry.event_id,
+            entry_seq=entry.seq,
+            event=written(event),
+            arms=dict(entry.arms),
         )
         delay = timedelta(0)
         if journey.quiet:

@@ -23,6 +23,8 @@ from storage.database import Database
 from storage.enrolments import Enrolment, ahead, move_enrolment, newest_seq
 from storage.facts import read_events
 from storage.people import lock_known, people_after
+from storage.population import population_of
+from storage.profiles import Candidate, profiles_of
 from storage.runs import Entry, OpenRun, Place, add_entry, entries_at, run_at
 from workflows.catalogue import Catalogue
 from workflows.definition import Journey
@@ -42,6 +44,7 @@ PATIENCE = 25
 """How many of these looks until we say that we wait."""
 ENTERED = "entered"
 OUTSIDE = "not in the segment"
+HELD_OUT = "held out, to compare with"
 NOT_YET = 2**62
 """The place of an event that is not stored yet: after every other."""
 log = structlog.get_logger()
@@ -68,10 +71,15 @@ class Opening:
 class Enroller:
     """Lets the people of one segment into one journey. It never speaks to Temporal: the relay does, as for any event."""
 
-    def __init__(self, database: Database, catalogue: Catalogue, journey: str, segment: str, *, rate: float) -> None:
-        """`rate` is how many people may enter in a second. Raises JourneymanError for a name that nothing has."""
+    def __init__(
+        self, database: Database, catalogue: Catalogue, journey: str, segment: str, *, rate: float, holdout: float = 0.0
+    ) -> None:
+        """`rate` is how many people may enter in a second, `holdout` the percent that all journeys keep out.
+
+        Raises JourneymanError for a name that nothing has.
+        """
         self._database = database
-        self._router = Router(database, catalogue)
+        self._router = Router(database, catalogue, holdout=holdout)
         self._journey: Journey[Event] = catalogue[journey].journey
         if segment not in (EVERYBODY, *SEGMENTS):
             known = ", ".join([EVERYBODY, *sorted(SEGMENTS)])
@@ -89,7 +97,7 @@ class Enroller:
     async def enrol(self, enrolment: Enrolment) -> AsyncGenerator[Enrolment, None]:
         """Go on from where it stands to its end; yields after each transaction, the last one with `finished_at`."""
         async for page in self._pages(enrolment):
-            for group in _groups(page, self._members(page), self._group):
+            for group in _groups(page, await self._members(page), self._group):
                 if group.members:
                     await self._turn()
                 began = time.monotonic()
@@ -106,8 +114,9 @@ class Enroller:
         """The same counts for the people as they are now, without changing anything."""
         async for page in self._pages(enrolment):
             now, counts = datetime.now(UTC), Counter[str]()
+            members = await self._members(page)
             async with self._database.read() as connection:
-                for person in self._members(page):
+                for person in members:
                     opening = await self._opening(connection, enrolment, person, now)
                     counts[ENTERED if isinstance(opening, Opening) else opening] += 1
             counts[OUTSIDE] = len(page) - counts.total()
@@ -126,12 +135,15 @@ class Enroller:
             yield page
             cursor = page[-1].user_id
 
-    def _members(self, people: Sequence[Person]) -> list[Person]:
-        now = datetime.now(UTC)
-        return [person for person in people if self._is_member(person, now)]
+    async def _members(self, people: Sequence[Person]) -> list[Person]:
+        async with self._database.read() as connection:
+            return await self._inside(connection, people, datetime.now(UTC))
 
-    def _is_member(self, person: Person, now: datetime) -> bool:
-        return self._segment == EVERYBODY or self._segment in person.profile(now).segments
+    async def _inside(self, connection: AsyncConnection, people: Sequence[Person], now: datetime) -> list[Person]:
+        if self._segment == EVERYBODY:
+            return [*people]
+        profiles = await profiles_of(connection, people, now, await population_of(connection))
+        return [person for person, each in zip(people, profiles, strict=True) if self._segment in each.segments]
 
     async def _turn(self) -> None:
         """Wait until the rate, and what waits for the relay, allow the next ones."""
@@ -150,14 +162,13 @@ class Enroller:
         async with self._database.write() as connection:
             now = datetime.now(UTC)
             people = await lock_known(self._database, connection, [person.user_id for person in group.members])
-            for person in people.values():
-                if not self._is_member(person, now):
-                    continue  # They were, a moment ago.
+            for person in await self._inside(connection, [*people.values()], now):  # All were, a moment ago.
                 opening = await self._opening(connection, enrolment, person, now)
                 if isinstance(opening, Opening):
                     openings.append(opening)
                 counts[ENTERED if isinstance(opening, Opening) else opening] += 1
-            await self._enter(connection, enrolment, openings, now)
+            held = await self._enter(connection, enrolment, openings, now)
+            counts += Counter({ENTERED: -held, HELD_OUT: held})
             counts[OUTSIDE] = group.people - counts.total()
             after = enrolment.moved(group.last, counts)
             await self._move(connection, enrolment, after, now)
@@ -183,7 +194,7 @@ class Enroller:
         known, run = await entries_at(connection, place), await run_at(connection, place)
         if any(entry.event_id == event.event_id for entry in known):
             return "has been let in before"
-        reason = await self._router.objection(connection, journey, event, person, run, known, now)
+        reason = await self._router.objection(connection, journey, event, Candidate(person, now), run, known)
         return reason or Opening(person, event, run)
 
     async def _event(
@@ -197,8 +208,12 @@ class Enroller:
 
     async def _enter(
         self, connection: AsyncConnection, enrolment: Enrolment, openings: Sequence[Opening], now: datetime
-    ) -> None:
-        """Store that they were enrolled, and their entries; the relay finds the first, and starts the second."""
+    ) -> int:
+        """Store that they were enrolled, and their entries; the relay finds the first, and starts the second.
+
+        Returns how many are held out.
+        """
+        held = 0
         marks = [_enrolled(enrolment, opening.person, now) for opening in openings]
         people = [opening.person for opening in openings]
         seqs = await add_events(connection, [_row(mark, who) for mark, who in zip(marks, people, strict=True)])
@@ -206,11 +221,14 @@ class Enroller:
             event = mark.model_copy(update={"seq": seq}) if self.by_itself else opening.event
             place = Place(self._journey.name, opening.person.user_id, self._journey.key_of(event))
             entry = Entry(place, event.event_id, event.seq, now, "starting" if opening.run is None else "waiting")
+            entry = await self._router.draw.of(connection, entry)
             await add_entry(self._database, connection, entry)
-            if opening.run is None:
+            held += entry.state == "holdout"
+            if entry.state == "starting":
                 await self._router.open(connection, self._journey, entry, event)
         routes = [(seq, person.user_id) for seq, person in zip(seqs, people, strict=True)]
         await add_routes(self._database, connection, routes)
+        return held
 
 
 def _groups(page: Sequence[Person], members: Sequence[Person], most: int) -> Iterator[Group]:

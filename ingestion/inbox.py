@@ -20,6 +20,7 @@ from .inbox_json import IDS, LONGEST_ID, MOST, NO_STORE, body_of, done, guarded,
 from .keys import Keys, write_key
 from .opaque import Opaque
 from .own_inbox import OwnInbox
+from .path_ids import USER_ID
 from .reading import note_read
 from .streams import Streams
 
@@ -57,9 +58,9 @@ def inbox_routes(
         Route(f"/v1/inbox/{STREAM}", guarded(stream), methods=["GET"]),
         Route("/v1/inbox/seen", guarded(own.seen), methods=["POST"]),
         Route("/v1/inbox/clicked", guarded(own.clicked), methods=["POST"]),
-        Route("/v1/inbox/{user_id:path}/token", guarded(inbox.token), methods=["POST"]),
-        Route("/v1/inbox/{user_id:path}/read", guarded(inbox.read), methods=["POST"]),
-        Route("/v1/inbox/{user_id:path}", guarded(inbox.show), methods=["GET"]),
+        Route(f"/v1/inbox/{USER_ID}/token", guarded(inbox.token), methods=["POST"]),
+        Route(f"/v1/inbox/{USER_ID}/read", guarded(inbox.read), methods=["POST"]),
+        Route(f"/v1/inbox/{USER_ID}", guarded(inbox.show), methods=["GET"]),
     ]
 
 

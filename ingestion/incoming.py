@@ -16,13 +16,15 @@ from pydantic import ValidationError
 from pydantic_core import to_json
 
 from errors import EventError
-from events import Event
+from events import CartEmptied, Event
 
 KINDS = Event.kinds()
 LONGEST_ID = 150
 """Characters of a message id; what we derive from an event adds a few to its id."""
-DERIVED = re.compile(r":(cart|zone|date:.*)$")
+DERIVED = re.compile(r":(cart(:\d+)?|zone|date:.*)$")
 """How the ids of derived events end; a client that sent one first would keep ours from being stored."""
+LEFT_OUT: dict[str, dict[str, Any]] = {CartEmptied.event_name: {"cart_id": ""}}
+"""What a client may leave out of an event that has it, because accept knows: which cart is the person's."""
 LATENESS = timedelta(days=3)
 """How long after the fact an event may arrive and still start a journey, where the settings do not say."""
 DEEPEST = 50
@@ -84,9 +86,8 @@ def checked(incoming: Incoming) -> Incoming:
     kind = KINDS.get(incoming.name)
     if kind is not None:
         try:
-            kind.model_validate(
-                {**incoming.properties, "event_id": incoming.event_id, "occurred_at": incoming.occurred_at}
-            )
+            known = {"event_id": incoming.event_id, "occurred_at": incoming.occurred_at}
+            kind.model_validate({**LEFT_OUT.get(incoming.name, {}), **incoming.properties, **known})
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False, include_context=False)[0]
             place = ".".join(str(part) for part in first["loc"])

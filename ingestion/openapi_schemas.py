@@ -58,6 +58,10 @@ PERSON = _shape(
     language=_or_null(TEXT),
     country=_or_null(TEXT),
     segments={"type": "array", "items": TEXT},
+    scores=OBJECT,
+    engagement=OBJECT,
+    habits=OBJECT,
+    behaviour={"type": "array", "items": OBJECT},
     carts={"type": "array", "items": OBJECT},
 )
 SCHEMAS: Json = {

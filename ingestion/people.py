@@ -17,12 +17,15 @@ from storage.consents import Consents, consents_of
 from storage.database import Database
 from storage.facts import newest_context
 from storage.people import read_carts, read_person
+from storage.profiles import profile_of
 from storage.runs import Entry, OpenRun, Place, entries_of_person, runs_of
+from workflows.profile import Did, Profile
 
 from .answers import problem
 from .inbox_json import LONGEST_ID, NO_STORE, guarded
 from .keys import Keys, write_key
 from .opaque import Opaque
+from .path_ids import USER_ID
 
 NOBODY = "Nobody is known by that id; tell who it is with POST /v1/identify, and ask again."
 
@@ -30,7 +33,7 @@ NOBODY = "Nobody is known by that id; tell who it is with POST /v1/identify, and
 def people_routes(database: Database, opaque: Opaque, keys: Keys, default_zone: str) -> list[Route]:
     """`GET /v1/people/{user_id}`, for who has a key that may read."""
     people = People(database, opaque, keys, default_zone)
-    return [Route("/v1/people/{user_id:path}", guarded(people.show, "The profile"), methods=["GET"])]
+    return [Route(f"/v1/people/{USER_ID}", guarded(people.show, "The profile"), methods=["GET"])]
 
 
 class People:
@@ -57,6 +60,7 @@ class People:
             carts = (await read_carts(connection, [user_id])).get(user_id, {})
             entries, runs = await entries_of_person(connection, user_id), await runs_of(connection, user_id)
             context = await newest_context(connection, user_id)
+            profile = await profile_of(connection, person, now)
         body = {
             "userId": user_id,
             "traits": person.traits,
@@ -65,7 +69,11 @@ class People:
             "zone": _zone(person, context, self._default_zone),
             "language": person.language,
             "country": person.country,
-            "segments": sorted(person.profile(now).segments),
+            "segments": sorted(profile.segments),
+            "scores": profile.scores.model_dump(),
+            "engagement": {"points": profile.engagement, "level": profile.engagement_level},
+            "habits": _habits(profile),
+            "behaviour": [_did(did) for did in profile.behaviour],
             "orders": {
                 "count": person.orders,
                 "spent": str(person.spent),
@@ -92,6 +100,21 @@ def _zone(person: Person, context: Context, default: str) -> dict[str, str]:
         known = told.zone == person.seen_zone and told.zone_source in ("event", "geoip", "country")
         return {"name": person.seen_zone, "source": str(told.zone_source) if known else "event"}
     return {"name": default, "source": "default"}
+
+
+def _habits(profile: Profile) -> dict[str, Any]:
+    return {
+        "categories": [affinity.model_dump() for affinity in profile.affinities],
+        "browsesOn": profile.browses_on,
+        "buysOn": profile.buys_on,
+        "channel": profile.best_channel,
+        "hour": profile.best_hour,
+    }
+
+
+def _did(did: Did) -> dict[str, Any]:
+    counts = did.model_dump(include={"event", "count", "week", "month", "quarter"})
+    return counts | {"lastAt": _moment(did.last_at)}
 
 
 def _consent(consents: Consents) -> list[dict[str, Any]]:

@@ -5,31 +5,43 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import structlog
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-import tracing
 from meters import ROUTED, ROUTING_FAILED
 from storage.aside import set_aside
 from storage.database import DATABASE, Database
 from storage.facts import read_events
 from storage.hands import Hands
 from storage.people import lock_people
-from storage.routing import HELD_BACK, backlog, failed, hold_back, routed, routes_of, unrouted
-from storage.runs import Entry, OpenRun, Place, set_started
+from storage.routing import (
+    HELD_BACK,
+    REJECTED,
+    REJECTED_FOR,
+    backlog,
+    failed,
+    hold_back,
+    routed,
+    routes_of,
+    unrouted,
+)
+from storage.runs import Entry, forget_entry, set_started
 from workflows.catalogue import Catalogue
 
 from .aftercare import Aftercare
 from .circuit import LONGEST, Circuit, is_refusal
 from .departures import Departures, StillStarting
+from .dispatch import Dispatch
 from .incoming import LATENESS
 from .life import Life
-from .router import Action, Cancel, Inform, Router, Start, Verify
+from .rejection import Rejected
+from .router import Action, Router
 from .trouble import problem_of
+from .watch import Watch
 
 AT_ONCE = 16
 """People whose events are routed at the same time."""
@@ -55,12 +67,16 @@ class Relay:
         *,
         task_queue: str,
         lateness: timedelta = LATENESS,
+        holdout: float = 0.0,
     ) -> None:
+        """`lateness` and `holdout` are as the router has them."""
         self._database = database
-        self._router = Router(database, catalogue, lateness)
-        self._departures = Departures(client, task_queue)
+        self._router = Router(database, catalogue, lateness, holdout)
+        self._watch = Watch(database, catalogue)
+        departures = Departures(client, task_queue)
         self._hands = Hands(database)
-        self._aftercare = Aftercare(database, catalogue, self._router, self._departures, self._hands)
+        self._aftercare = Aftercare(database, catalogue, self._router, departures, self._hands)
+        self._dispatch = Dispatch(departures, self._aftercare)
         self._circuit = Circuit()
         self._wake = asyncio.Event()
         self._due: dict[str, None] = {}
@@ -96,14 +112,16 @@ class Relay:
             while True:
                 self._wake.clear()
                 if loop.time() - looked >= POLL.total_seconds():
+                    # Also while our own door gives us more than we can do: somebody else's may have nobody left to route.
                     looked = loop.time()
                     self._due.update(dict.fromkeys(await self._unrouted()))
-                while free := next((user for user in self._due if user not in self._busy), None):
+                if (free := next((user for user in self._due if user not in self._busy), None)) is not None:
                     await slots.acquire()
                     await self._circuit.turn(free)
                     del self._due[free]
                     self._busy.add(free)
                     group.create_task(self._person(free, slots))
+                    continue
                 with suppress(TimeoutError):
                     # Not wait_for: on Python 3.11 it loses a cancel that comes with the wake, and the relay never ends.
                     async with asyncio.timeout(POLL.total_seconds()):
@@ -144,7 +162,7 @@ class Relay:
         try:
             actions = await self._decide(user_id, seqs, most)
             if actions:
-                started = await self._carry_out(actions)
+                started = await self._dispatch.carry_out(actions)
                 self._circuit.answered()
                 return await self._acknowledge(user_id, seqs, started)
         except RPCError as error:
@@ -158,6 +176,13 @@ class Relay:
         except StillStarting as error:
             await self._later(seqs[0], str(error))
             return False
+        except Rejected as error:
+            self._circuit.answered()
+            if len(seqs) > 1:
+                # Together they may only be too much for one call.
+                await self.route(user_id, 1)
+                return True
+            return await self._at_fault(user_id, seqs[0], error.problem, error)
         except Exception as error:
             if not seqs:
                 raise
@@ -178,14 +203,19 @@ class Relay:
         async with self._database.write() as connection:
             await hold_back(connection, seq, datetime.now(UTC), problem, longest=longest)
 
-    async def _at_fault(self, user_id: str, seq: int, problem: str) -> bool:
+    async def _at_fault(self, user_id: str, seq: int, problem: str, rejected: Rejected | None = None) -> bool:
         """The event itself cannot be routed: try it again, or set it aside; whether the person's later ones may go on."""
+        limits: dict[str, Any] = {"tries": REJECTED, "tried_for": REJECTED_FOR} if rejected else {}
         ROUTING_FAILED.labels("event").inc()
         async with self._database.write() as connection:
             now = datetime.now(UTC)
             await lock_people(self._database, connection, [user_id], now)
-            if tries := await failed(connection, seq, now, problem):
+            for entry, run_id in rejected.started.items() if rejected else ():
+                await set_started(connection, entry, run_id)
+            if tries := await failed(connection, seq, now, problem, **limits):
                 await set_aside(self._database, connection, user_id, seq, now, problem, tries)
+                for entry in rejected.entries if rejected else ():
+                    await forget_entry(connection, entry)
         if tries:
             log.error("an event was set aside; see `starter.py events`", seq=seq, problem=problem, tries=tries)
         else:
@@ -200,31 +230,13 @@ class Relay:
             seqs += await routes_of(connection, user_id, now, most or BATCH)
             if not seqs:
                 return []
-            actions = await self._router.route(connection, person, await read_events(connection, seqs), now)
+            events = await read_events(connection, seqs)
+            actions = await self._router.route(connection, person, events, now)
+            self.wake(await self._watch.after(connection, person, events, now))
             if not actions:
                 await routed(connection, seqs)
                 ROUTED.inc(len(seqs))
             return actions
-
-    async def _carry_out(self, actions: Iterable[Action]) -> dict[Entry, str]:
-        """Say it all to Temporal, in order; returns the run ids of what was started, still to be noted."""
-        started: dict[Entry, str] = {}
-        run_ids: dict[Place, str] = {}
-        for action in actions:
-            match action:
-                case Start(entry, event, again):
-                    if (run_id := await self._aftercare.depart(entry, event, again=again)) is not None:
-                        started[entry] = run_ids[entry.place] = run_id
-                case Cancel(run, event):
-                    facts = {"event": event.event_name, "journey": run.place.journey}
-                    with tracing.span("relay end", event.event_id, seq=event.seq, **facts):
-                        await self._departures.cancel(_named(run, run_ids), action.reason)
-                case Inform(run, events):
-                    if not await self._departures.inform(_named(run, run_ids), events):
-                        await self._aftercare.close(run)
-                case Verify(run):
-                    await self._aftercare.verify(_named(run, run_ids))
-        return started
 
     async def _acknowledge(self, user_id: str, seqs: list[int], started: dict[Entry, str]) -> bool:
         """Temporal has taken all of it; whether more of the person's events were accepted meanwhile.
@@ -239,8 +251,3 @@ class Relay:
             await routed(connection, seqs)
             ROUTED.inc(len(seqs))
             return bool(await routes_of(connection, user_id, now, 1))
-
-
-def _named(run: OpenRun, run_ids: dict[Place, str]) -> OpenRun:
-    """The run with the id that its start, a moment ago, was answered with."""
-    return replace(run, first_run_id=run_ids.get(run.place, run.first_run_id))

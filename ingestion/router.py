@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from events import Enrolled, Event
 from meters import CLOCKS
 from profiles.person import Person
-from storage.database import Database
+from storage.aside import leave_to_relay
+from storage.database import DATABASE, Database
 from storage.facts import accepted_after, arrival_of, newest_first, read_events
 from storage.holds import withdraw
+from storage.profiles import Candidate
 from storage.runs import (
     Entry,
     OpenRun,
@@ -29,7 +32,12 @@ from storage.runs import (
 from workflows.catalogue import Catalogue, Listed
 from workflows.definition import Journey
 
+from .experiments import Draw
 from .incoming import LATENESS
+from .trouble import problem_of
+from .watch import is_forged
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,10 @@ class Start:
     event: Event
     again: bool = False
 
+    @property
+    def place(self) -> Place:
+        return self.entry.place
+
 
 @dataclass(frozen=True)
 class Cancel:
@@ -47,6 +59,10 @@ class Cancel:
 
     run: OpenRun
     event: Event
+
+    @property
+    def place(self) -> Place:
+        return self.run.place
 
     @property
     def reason(self) -> str:
@@ -60,6 +76,10 @@ class Inform:
     run: OpenRun
     events: tuple[Event, ...]
 
+    @property
+    def place(self) -> Place:
+        return self.run.place
+
 
 @dataclass(frozen=True)
 class Verify:
@@ -67,11 +87,17 @@ class Verify:
 
     run: OpenRun
 
+    @property
+    def place(self) -> Place:
+        return self.run.place
+
 
 Action = Start | Cancel | Inform | Verify
 
 OVERDUE = timedelta(minutes=1)
 """How long after its time a run that has not begun is still believed to be open without asking the server."""
+HELD_OUT = timedelta(days=1)
+"""How soon who is held out of a journey that is always open is counted again: no run is there to take in the next events."""
 TOGETHER = 100
 """How many events one signal carries."""
 
@@ -79,17 +105,24 @@ TOGETHER = 100
 class Router:
     """Decides under the person's lock, so that any number of relays come to the same decisions."""
 
-    def __init__(self, database: Database, catalogue: Catalogue, lateness: timedelta = LATENESS) -> None:
-        """An event that arrives later than `lateness` after its journey should have begun starts nothing any more."""
+    def __init__(
+        self, database: Database, catalogue: Catalogue, lateness: timedelta = LATENESS, holdout: float = 0.0
+    ) -> None:
+        """An event that arrives later than `lateness` after its journey should have begun starts nothing any more.
+
+        `holdout` is the percent of people that all journeys keep out, to compare with.
+        """
         self._database = database
         self._catalogue = catalogue
         self._lateness = lateness
+        self.draw = Draw(database, catalogue, holdout)
 
     async def route(
         self, connection: AsyncConnection, person: Person, events: Sequence[Event], now: datetime
     ) -> list[Action]:
         """The actions that follow from these events, in order: ends first, then starts, then what running journeys wait for."""
         runs = await runs_of(connection, person.user_id)
+        candidate = Candidate(person, now)
         actions: list[Action] = []
         for event in events:
             for listed in self._catalogue:
@@ -98,7 +131,7 @@ class Router:
                 actions += await self._enrolled(connection, event, person)
             for listed in self._catalogue if not isinstance(event, Enrolled) else ():
                 if event.event_name in listed.journey.start_names:
-                    actions += await self._start(connection, listed.journey, event, person, runs, now)
+                    actions += await self._start(connection, listed.journey, event, candidate, runs)
             for listed in self._catalogue:
                 actions += self._inform(listed, event, runs)
         return _joined(actions)
@@ -132,12 +165,14 @@ class Router:
         connection: AsyncConnection,
         journey: Journey[Event],
         event: Event,
-        person: Person,
+        candidate: Candidate,
         runs: dict[Place, OpenRun],
-        now: datetime,
     ) -> list[Action]:
-        place = Place(journey.name, person.user_id, journey.key_of(event))
+        now, user_id = candidate.now, candidate.person.user_id
+        place = Place(journey.name, user_id, journey.key_of(event))
         if journey.one_per and not place.key:
+            return []
+        if await is_forged(connection, event, user_id):
             return []
         known = await entries_at(connection, place)
         for entry in known:
@@ -148,10 +183,13 @@ class Router:
         if await self._is_late(connection, journey, event, now):
             CLOCKS.labels("late").inc()
             return []
-        if await self.objection(connection, journey, event, person, run, known, now) is not None:
+        if await self.objection(connection, journey, event, candidate, run, known) is not None:
             return []
         entry = Entry(place, event.event_id, event.seq, now, "starting" if run is None else "waiting")
+        entry = await self.draw.of(connection, entry)
         await add_entry(self._database, connection, entry)
+        if entry.state == "holdout":
+            return []
         if run is not None:
             return [Verify(run)]
         runs[place] = await self.open(connection, journey, entry, event)
@@ -171,12 +209,12 @@ class Router:
         connection: AsyncConnection,
         journey: Journey[Event],
         event: Event,
-        person: Person,
+        candidate: Candidate,
         run: OpenRun | None,
         known: Sequence[Entry],
-        now: datetime,
     ) -> str | None:
         """Why this event opens no pass at the place where `run` and the entries `known` are; None if it does."""
+        now = candidate.now
         if run is not None and run.state == "open" and run.begun_seq is None and run.due_at + OVERDUE > now:
             return "is in it"  # A touch: stored is enough, the journey looks for it when it wakes.
         earlier = [entry for entry in known if entry.state != "dropped"]
@@ -184,11 +222,10 @@ class Router:
             return "is in it"
         if not self._permits(journey, earlier, event, now):
             return "has been let in before"
-        if not journey.enters(event, person.profile(now)):
+        if not await candidate.may_enter(connection, journey, event):
             return "does not meet its condition"
-        if await self.overtaken_by(
-            connection, journey, Place(journey.name, person.user_id, journey.key_of(event)), event
-        ):
+        place = Place(journey.name, candidate.person.user_id, journey.key_of(event))
+        if await self.overtaken_by(connection, journey, place, event):
             return "has reached its goal since"
         return None
 
@@ -207,10 +244,21 @@ class Router:
         return run
 
     async def resume(self, connection: AsyncConnection, person: Person, entry: Entry, now: datetime) -> Start | None:
-        """Open the run of an entry that has waited for the one before to close, if nothing speaks against it by now."""
+        """Open the run of an entry that has waited for the one before to close, if nothing speaks against it by now.
+
+        Where the condition throws, the relay takes the event as one that nobody can route.
+        """
         journey = self._catalogue[entry.place.journey].journey
         found = await read_events(connection, [entry.seq])
-        if not found or not journey.enters(found[0], person.profile(now)):
+        try:
+            is_wanted = bool(found) and await Candidate(person, now).may_enter(connection, journey, found[0])
+        except DATABASE:
+            raise
+        except Exception as error:
+            log.warning("a condition throws at an entry that waits; the relay tries it", problem=problem_of(error))
+            await leave_to_relay(self._database, connection, entry)
+            return None
+        if not is_wanted:
             await set_entry(connection, entry, "dropped", "the condition to enter no longer held")
             return None
         await set_entry(connection, entry, "starting")
@@ -256,7 +304,7 @@ class Router:
             case "after":
                 return not earlier or now - earlier[-1].entered_at >= journey.again.wait
             case "always":
-                return True
+                return not earlier or earlier[-1].state != "holdout" or now - earlier[-1].entered_at >= HELD_OUT
 
     async def overtaken_by(
         self, connection: AsyncConnection, journey: Journey[Event], place: Place, event: Event

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from errors import EventError, EventTooLarge
-from events import DateChanged, Identified, PageViewed, ScreenViewed, ZoneChanged
+from events import DateChanged, Identified, PageViewed, ScreenViewed, SegmentEntered, ZoneChanged
 from meters import CLOCKS
 
 from .incoming import Incoming, checked
@@ -22,7 +22,7 @@ from .tags import translated
 EVENT_LIMIT = 64 * 1024
 """Bytes of one event; Segment's own clients send none over 32 kB."""
 A_MINUTE = timedelta(minutes=1)
-RESERVED = frozenset({Identified.event_name, ZoneChanged.event_name, DateChanged.event_name})
+RESERVED = frozenset({Identified.event_name, ZoneChanged.event_name, DateChanged.event_name, SegmentEntered.event_name})
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from errors import EventError, EventTooLarge
+from errors import EventError
 from storage.database import UNREACHABLE
 
+from .answers import problem, refused
 from .bodies import read_body
 from .deliveries import Deliveries
 from .reports import Report, read_report
@@ -35,21 +36,19 @@ def sendgrid_webhook(deliveries: Deliveries, key: WebhookKey | None) -> Route:
 
     async def door(request: Request) -> Response:
         if key is None:
-            return _problem(
+            return problem(
                 404,
                 "SendGrid's webhooks are not received here: set SENDGRID_WEBHOOK_KEY to the Verification Key that SendGrid shows.",
             )
         try:
             return await _take(request, deliveries, key)
-        except EventTooLarge as error:
-            return _problem(413, str(error))
         except EventError as error:
-            return _problem(400, str(error))
+            return refused(error)
         except Exception as error:
             # SendGrid keeps what was not taken and posts it again, for a day; the type alone is logged, texts may name people.
             level = log.warning if isinstance(error, UNREACHABLE) else log.error
             level("a webhook was not taken", error=type(error).__name__)
-            return _problem(503, "Not taken; send it again in a moment.")
+            return problem(503, "Not taken; send it again in a moment.", {"Retry-After": "2"})
 
     return Route(PATH, door, methods=["POST"])
 
@@ -57,15 +56,17 @@ def sendgrid_webhook(deliveries: Deliveries, key: WebhookKey | None) -> Route:
 async def _take(request: Request, deliveries: Deliveries, key: WebhookKey) -> Response:
     signature, timestamp = request.headers.get(SIGNATURE), request.headers.get(TIMESTAMP)
     if not signature or not timestamp:
-        return _problem(401, "The signature is missing: turn on Signed Event Webhook in SendGrid.")
+        return problem(401, "The signature is missing: turn on Signed Event Webhook in SendGrid.")
     body = await read_body(request, BODY_LIMIT, PATIENCE)
     if not key.signed(signature, timestamp, body):
-        return _problem(
-            403, "The signature does not fit: compare SENDGRID_WEBHOOK_KEY with the Verification Key of SendGrid."
+        return problem(
+            403,
+            "The signature does not fit: compare SENDGRID_WEBHOOK_KEY with the Verification Key of SendGrid.",
+            reason="signature",
         )
     now = datetime.now(UTC)
     if not re.fullmatch(r"[0-9]{1,12}", timestamp) or abs(now.timestamp() - int(timestamp)) > AGE.total_seconds():
-        return _problem(400, "It was signed more than ten minutes ago, or ahead: is the clock of this machine right?")
+        return problem(400, "It was signed more than ten minutes ago, or ahead: is the clock of this machine right?")
     found = _read(body, now)
     await deliveries.take([each for each in found if isinstance(each, Report)])
     rejected: list[dict[str, Any]] = [
@@ -94,7 +95,3 @@ def _report(element: object, now: datetime) -> Report | EventError | None:
         return read_report(element, now)
     except EventError as error:
         return error
-
-
-def _problem(status: int, message: str) -> Response:
-    return JSONResponse({"success": False, "error": message}, status)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from .incoming import Incoming
@@ -45,7 +46,9 @@ def translated(message: Incoming) -> Incoming:
     if isinstance(lines, list):
         properties["products"] = lines
     if isinstance(properties.get("products"), list):
-        properties["products"] = [_line(line) for line in properties["products"] if isinstance(line, Mapping)]
+        told = properties.pop("products")
+        if (mapped := [_line(line) for line in told if isinstance(line, Mapping)]) or not told:
+            properties["products"] = mapped
     if name in SINGLE:
         first = next(iter(properties.get("products") or []), None)
         properties = _line(properties) if first is None else properties | first
@@ -56,9 +59,27 @@ def translated(message: Incoming) -> Incoming:
     if "transaction_id" in properties:
         properties.setdefault("order_id", properties["transaction_id"])
     properties = {key: _plain(key, value) for key, value in properties.items()}
+    if name == "Cart Updated" and _holds_nothing(properties):
+        name = "Cart Emptied"
+    if name == "Cart Emptied" and properties.get("cart_id") == "":
+        del properties["cart_id"]
     if name == message.name and _is_same(properties, message.properties):
         return message  # as most are: to make another one costs more than to look
     return replace(message, name=name, properties=properties)
+
+
+def _holds_nothing(cart: Mapping[str, Any]) -> bool:
+    """Whether it lists no products; or lists none at all, and says that it is worth nothing."""
+    if isinstance(lines := cart.get("products"), list):
+        return all(_is_zero(line.get("quantity")) for line in lines)
+    return lines is None and _is_zero(cart.get("value"))
+
+
+def _is_zero(value: object) -> bool:
+    try:
+        return not isinstance(value, bool) and Decimal(str(value)) == 0
+    except InvalidOperation:
+        return False
 
 
 def _is_same(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:

@@ -27,6 +27,7 @@ TEALIUM_NAMES = {
     "cart_add": "Product Added",
     "cart_remove": "Product Removed",
     "cart_view": "Cart Viewed",
+    "cart_empty": "Cart Emptied",
     "checkout": "Checkout Started",
     "purchase": "Order Completed",
     "page_view": "Page Viewed",
@@ -133,7 +134,10 @@ def _message(flat: Mapping[str, Any]) -> dict[str, Any]:
     user_id, visitor = _value(flat, "customer_id"), _value(flat, "tealium_visitor_id", "visitorid")
     if not user_id and not visitor:
         raise EventError("tealium_visitor_id: every event needs it, or a customer_id.")
+    products: list[dict[str, Any]] | None
     products = (_lines(flat, CART_FIELDS) if name in WHOLE_CART else []) or _lines(flat, LINE_FIELDS)
+    if not products and not (name == "cart_view" and _holds_nothing(flat)):
+        products = None
     page = {"url": _value(flat, "dom.url", "dom_url"), "path": _value(flat, "dom.pathname", "dom_pathname")}
     page |= {"referrer": _value(flat, "dom.referrer", "dom_referrer"), "title": _value(flat, "dom.title", "dom_title")}
     return {
@@ -143,7 +147,7 @@ def _message(flat: Mapping[str, Any]) -> dict[str, Any]:
         "userId": user_id,
         "anonymousId": visitor,
         "timestamp": _stamp(flat),
-        "properties": _facts(flat, name, page["path"]) | ({"products": products} if products else {}),
+        "properties": _facts(flat, name, page["path"]) | ({} if products is None else {"products": products}),
         "traits": {ours: value for theirs, ours in TRAITS.items() if (value := _value(flat, theirs))},
         "context": {
             "ip": _value(flat, "client_ip"),
@@ -180,6 +184,11 @@ def _lines(flat: Mapping[str, Any], fields: Mapping[str, str]) -> list[dict[str,
         if line:
             lines.append(line)
     return lines
+
+
+def _holds_nothing(flat: Mapping[str, Any]) -> bool:
+    """Whether the data layer says that the cart is empty, rather than nothing of it."""
+    return [] in (flat.get("cart_product_id"), flat.get("cart_product_sku")) or flat.get("cart_total_items") in ("0", 0)
 
 
 def _value(flat: Mapping[str, Any], *names: str) -> Any:

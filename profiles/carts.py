@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from events import CartViewed, CheckoutStarted, Event, Product, ProductAdded, ProductRemoved
@@ -13,11 +13,15 @@ from events import CartViewed, CheckoutStarted, Event, Product, ProductAdded, Pr
 CART_KINDS = (ProductAdded, ProductRemoved, CartViewed, CheckoutStarted)
 MOST = 1_000_000
 """Pieces of one product that a cart can hold; as many as one event may name."""
+INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
 class Cart:
-    """A cart after some event; `value` is the price of all lines in `currency`."""
+    """A cart after some event; `value` is the price of all lines in `currency`.
+
+    What happened up to `closed_at` is of no account any more: the cart was bought then, or seen to be empty.
+    """
 
     cart_id: str
     products: tuple[Product, ...] = ()
@@ -32,6 +36,15 @@ class Cart:
         return not self.products
 
 
+def emptied(cart: Cart, moment: datetime) -> Cart:
+    """The cart of which it is told that it held nothing at that moment; whatever came before then is settled."""
+    # Of what bears the same stamp, the order of acceptance says that it came after.
+    closed = max(cart.closed_at or moment - INSTANT, moment - INSTANT)
+    return replace(
+        cart, products=(), value=Decimal(0), touched_at=max(cart.touched_at or moment, moment), closed_at=closed
+    )
+
+
 def fold(cart: Cart, event: Event) -> Cart:
     """The cart after one of CART_KINDS; an event that tells nothing of its content leaves it as it is."""
     moment = event.occurred_at if cart.touched_at is None else max(cart.touched_at, event.occurred_at)
@@ -41,9 +54,11 @@ def fold(cart: Cart, event: Event) -> Cart:
             return _priced(replace(cart, products=_changed(cart.products, event.products or (event,), 1)))
         case ProductRemoved():
             return _priced(replace(cart, products=_changed(cart.products, event.products or (event,), -1)))
-        case CartViewed() | CheckoutStarted() if event.products:
-            seen = replace(cart, products=event.products, currency=event.currency or cart.currency)
+        case CartViewed() | CheckoutStarted() if lines := tuple(line for line in event.products if line.quantity):
+            seen = replace(cart, products=lines, currency=event.currency or cart.currency)
             return replace(seen, value=event.value) if event.value else _priced(seen)
+        case CartViewed() if "products" in event.model_fields_set:
+            return emptied(cart, event.occurred_at)
     return cart
 
 

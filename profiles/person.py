@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -11,12 +13,19 @@ from zoneinfo import ZoneInfo, available_timezones
 from events import Activity, EmailClicked, EmailOpened, Event, OrderCompleted, Product
 from messages import Channel
 from workflows.clock import moment_of, zone_of
-from workflows.user import Dated, Profile
+from workflows.profile import Consent, Dated, Did, Profile
 
+from .best_hour import best_hour
+from .habits import affinities, best_channel, device_for, doing_of, engagement
 from .push_addresses import installation
+from .scores import Population
 from .segments import segments_of
 
 ZONES = available_timezones()
+ADDRESS = re.compile(r"@|^[\s()+./-]*(\d[\s()+./-]*){7,}$")
+"""What may be an address or a phone number, which no trait brings into Temporal."""
+NOBODY_ELSE = Population()
+LONGEST_TRAIT = 100
 
 
 @dataclass
@@ -41,6 +50,8 @@ class Person:
     tokens: list[dict[str, str]] = field(default_factory=list)
     hours: dict[str, int] = field(default_factory=dict)
     """How often the person was there in each hour of their own day, "0" to "23"."""
+    devices: dict[str, int] = field(default_factory=dict)
+    """How often the person did what on which kind of device, as "browse mobile" or "buy desktop"."""
 
     def learn(self, traits: dict[str, Any]) -> None:
         """Take over traits as Segment's identify sends them; None removes one."""
@@ -83,6 +94,8 @@ class Person:
             self.attend(event.occurred_at)
         if isinstance(event, Activity):
             self.last_seen_at = max(self.last_seen_at or event.occurred_at, event.occurred_at)
+        if (doing := doing_of(event)) is not None:
+            self.devices = self.devices | {doing: self.devices.get(doing, 0) + 1}
         if isinstance(event, Product) and event.category:
             self.categories[event.category] = self.categories.get(event.category, 0) + 1
         if isinstance(event, OrderCompleted):
@@ -134,12 +147,21 @@ class Person:
         self,
         now: datetime,
         *,
+        behaviour: Sequence[Did] = (),
+        population: Population = NOBODY_ELSE,
         active: bool = False,
         blocked: frozenset[str] = frozenset(),
         dates: frozenset[str] = frozenset(),
+        traits: frozenset[str] | None = frozenset(),
+        consent: Sequence[Consent] = (),
     ) -> Profile:
-        """What a journey may know: no name, no address, no token; of the traits in `dates` only what is a date."""
-        return Profile(
+        """What a journey may know: no name, no address, no token; of the traits in `dates` only what is a date.
+
+        `traits` names others that it may know, None every one, which is for conditions alone. `behaviour` is what the
+        person did by the events that are stored, `population` what their scores are measured by.
+        """
+        plain = {name: value for name, value in self.traits.items() if isinstance(value, str | int | float)}
+        whole = Profile(
             user_id=self.user_id,
             language=self.language,
             country=self.country,
@@ -154,14 +176,33 @@ class Person:
             favourite_category=max(self.categories, key=lambda name: (self.categories[name], name), default=None),
             # A webhook reaches a program, not the person.
             channels=tuple(channel for channel in self.channels(active=active) if channel not in blocked | {"webhook"}),
-            segments=segments_of(self.orders, self.spent, self.last_seen_at, now),
             dates=tuple(Dated(trait=trait, date=date) for trait in sorted(dates) if (date := self.date(trait))),
+            traits=plain,
+            behaviour=tuple(behaviour),
+            scores=population.scores(self.last_order_at, self.orders, self.spent, self.currency),
+            engagement=engagement(behaviour),
+            affinities=affinities(self.categories),
+            browses_on=device_for("browse", self.devices),
+            buys_on=device_for("buy", self.devices),
+            best_channel=best_channel(behaviour),
+            best_hour=best_hour(self.hours),
+            consent=tuple(consent),
         )
+        told = (
+            plain
+            if traits is None
+            else {name: plain[name] for name in traits & plain.keys() if _is_harmless(plain[name])}
+        )
+        return whole.model_copy(update={"segments": segments_of(whole, now), "traits": told})
 
     def date(self, trait: str) -> str | None:
         """The date in that trait; None for any other text, which could be anything about the person."""
         value = _text(self.traits.get(trait))
         return value if value and moment_of(value, ZoneInfo("UTC")) else None
+
+
+def _is_harmless(value: object) -> bool:
+    return not isinstance(value, str) or (len(value) <= LONGEST_TRAIT and not ADDRESS.search(value))
 
 
 def _text(value: object) -> str | None:

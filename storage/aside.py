@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from .acceptance import add_routes
 from .database import Database
 from .routing import routed
+from .runs import Entry, forget_entry
 from .tables import events
 from .tables import set_aside as aside
 
@@ -38,6 +39,12 @@ async def set_aside(
     values = {"seq": seq, "user_id": user_id, "problem": problem, "attempts": attempts, "at": now}
     await connection.execute(database.insert(aside).values(values).on_conflict_do_nothing())
     await routed(connection, [seq])
+
+
+async def leave_to_relay(database: Database, connection: AsyncConnection, entry: Entry) -> None:
+    """Nothing could be made of this entry: its event is routed anew, and set aside where that fails as well."""
+    await forget_entry(connection, entry)
+    await add_routes(database, connection, [(entry.seq, entry.place.user_id)])
 
 
 async def count_aside(connection: AsyncConnection) -> int:

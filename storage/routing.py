@@ -15,6 +15,8 @@ TRIES = 10
 """How often an event that is at fault itself is tried, at least, before it is set aside."""
 TRIED_FOR = timedelta(minutes=4)
 """For how long at least; with pauses that double from half a second the tenth try comes after 4¼ minutes."""
+REJECTED, REJECTED_FOR = 5, timedelta(seconds=5)
+"""The same where Temporal rejects what the event causes: that is sure, and nobody will mend it within minutes."""
 HELD_BACK = timedelta(minutes=5)
 """The longest pause between two tries of a person's events."""
 
@@ -89,11 +91,19 @@ async def hold_back(
     await _again_later(connection, seq, now, problem, row.attempts if row else 0, None, longest)
 
 
-async def failed(connection: AsyncConnection, seq: int, now: datetime, problem: str) -> int:
+async def failed(
+    connection: AsyncConnection,
+    seq: int,
+    now: datetime,
+    problem: str,
+    *,
+    tries: int = TRIES,
+    tried_for: timedelta = TRIED_FOR,
+) -> int:
     """This event itself cannot be routed: 0 if it is held back and tried again, else how often it was tried, which is enough."""
     row = (await connection.execute(STATE, {"at": seq})).one_or_none()
     before, since = (row.attempts, row.failing_since) if row and row.failing_since else (0, now)
-    if before + 1 >= TRIES and now - since >= TRIED_FOR:
+    if before + 1 >= tries and now - since >= tried_for:
         return int(before) + 1
     await _again_later(connection, seq, now, problem, before, since, HELD_BACK)
     return 0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -11,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .database import Database
 from .people import upsert
-from .tables import entries, events, open_runs
+from .tables import UNSETTLED, entries, events, open_runs
 
-EntryState = Literal["waiting", "starting", "started", "dropped"]
+EntryState = Literal["waiting", "starting", "started", "dropped", "holdout"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class Entry:
     entered_at: datetime
     state: EntryState
     reason: str | None = None
+    arms: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """What the person has been drawn for in the journey's experiments, for this whole pass."""
 
 
 def _here(table: Any) -> Any:
@@ -85,6 +88,7 @@ MOVE_ENTRY = (
     .where(_here(entries), entries.c.event_id == bindparam("of_event"))
     .values(state=bindparam("new_state"), reason=bindparam("why"), moved_at=bindparam("now"))
 )
+FORGET_ENTRY = delete(entries).where(_here(entries), entries.c.event_id == bindparam("of_event"))
 DROP_TOUCHES = (
     update(entries)
     .where(_here(entries), entries.c.state == "waiting", entries.c.seq <= bindparam("up_to"))
@@ -159,6 +163,7 @@ async def add_entry(database: Database, connection: AsyncConnection, entry: Entr
         "state": entry.state,
         "moved_at": datetime.now(UTC),
         "reason": entry.reason,
+        "arms": dict(entry.arms),
     }
     await connection.execute(database.insert(entries).values(values).on_conflict_do_nothing())
 
@@ -167,6 +172,12 @@ async def set_entry(connection: AsyncConnection, entry: Entry, state: EntryState
     """Move an entry on."""
     moved = {"of_event": entry.event_id, "new_state": state, "why": reason, "now": datetime.now(UTC)}
     await connection.execute(MOVE_ENTRY, _at(entry.place, **moved))
+
+
+async def forget_entry(connection: AsyncConnection, entry: Entry) -> None:
+    """Let it be as if this event had not entered here, and no run been opened for it."""
+    await connection.execute(FORGET_ENTRY, _at(entry.place, of_event=entry.event_id))
+    await remove_run(connection, entry.place, entry.event_id)
 
 
 async def drop_entry(connection: AsyncConnection, place: Place, event_id: str, reason: str) -> None:
@@ -188,7 +199,7 @@ async def drop_touches(connection: AsyncConnection, place: Place, seq: int) -> N
 
 async def waiting_entries(connection: AsyncConnection, limit: int) -> list[Entry]:
     """Some of the entries that wait until the run before them has closed; chance lets everybody's turn come."""
-    query = select(entries).where(entries.c.state == "waiting").order_by(func.random()).limit(limit)
+    query = select(entries).where(UNSETTLED, entries.c.state == "waiting").order_by(func.random()).limit(limit)
     return [_entry(row) for row in await connection.execute(query)]
 
 
@@ -196,7 +207,7 @@ async def stale_entries(connection: AsyncConnection, before: datetime, limit: in
     """Entries whose start was decided before then and never acknowledged."""
     query = (
         select(entries)
-        .where(entries.c.state == "starting", entries.c.moved_at < before)
+        .where(UNSETTLED, entries.c.state == "starting", entries.c.moved_at < before)
         .order_by(entries.c.seq)
         .limit(limit)
     )

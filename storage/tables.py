@@ -76,6 +76,7 @@ people = Table(
     Column("categories", JSON, nullable=False),
     Column("tokens", JSON, nullable=False),
     Column("hours", JSON, nullable=False, server_default="{}"),
+    Column("devices", JSON, nullable=False, server_default="{}"),
 )
 
 anonymous = Table(
@@ -149,6 +150,9 @@ set_aside = Table(
 )
 """Events that no attempt could route, so that they do not hold back their person's later ones."""
 
+UNSETTLED = text("state IN ('waiting', 'starting')")
+"""Which entries their index holds. SQLite goes by it only where a statement says the same in the same words."""
+
 entries = Table(
     "entries",
     metadata,
@@ -162,15 +166,21 @@ entries = Table(
     Column("state", String(10), nullable=False),
     Column("moved_at", Moment, nullable=False),
     Column("reason", Text),
+    Column("arms", JSON, nullable=False, server_default="{}"),
     UniqueConstraint("journey", "user_id", "key", "event_id"),
-    Index(
-        "entries_unsettled",
-        "state",
-        sqlite_where=text("state IN ('waiting', 'starting')"),
-        postgresql_where=text("state IN ('waiting', 'starting')"),
-    ),
+    Index("entries_unsettled", "state", sqlite_where=UNSETTLED, postgresql_where=UNSETTLED),
 )
-"""Who entered which journey because of which event; `state` is waiting, starting, started or dropped."""
+"""Who entered which journey because of which event; `state` is waiting, starting, started, dropped or holdout."""
+
+assignments = Table(
+    "assignments",
+    metadata,
+    Column("user_id", String(200), primary_key=True),
+    Column("experiment", String(120), primary_key=True),
+    Column("arm", String(100), nullable=False),
+    Column("at", Moment, nullable=False),
+)
+"""The arm of each experiment that a person was drawn for, once; empty for who takes part in another of its group."""
 
 open_runs = Table(
     "open_runs",
@@ -299,3 +309,36 @@ keys = Table(
     Column("revoked_at", Moment),
 )
 """Keys that were given out to clients, as SHA-256 hashes; `scopes` separated by spaces."""
+
+population = Table(
+    "population",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("begun_at", Moment, nullable=False),
+    Column("taken_at", Moment),
+    Column("people", Integer, nullable=False),
+    Column("buyers", Integer, nullable=False),
+    Column("cuts", JSON, nullable=False),
+)
+"""All buyers together: one row, with the values at which each score begins, as they were at `taken_at`."""
+
+memberships = Table(
+    "memberships",
+    metadata,
+    Column("user_id", String(200), primary_key=True),
+    Column("segment", String(100), primary_key=True),
+    Column("times", Integer, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("inside", Boolean, nullable=False),
+)
+"""Who was in a segment that a journey starts on when last judged: since `at` inside, or outside, entered for so many times."""
+
+watched = Table(
+    "watched",
+    metadata,
+    Column("segment", String(100), primary_key=True),
+    Column("since", Moment, nullable=False),
+    Column("judged_at", Moment),
+)
+"""Segments that journeys start on. Whoever was known at `since` and is inside when everybody is judged for the first time was
+there already, and enters nothing; `judged_at` is the last time that everybody was."""

@@ -17,6 +17,7 @@ from context.stores import read_stores
 from ingestion.accept import Acceptor
 from ingestion.incoming import Incoming
 from ingestion.opaque import Opaque
+from profiles.segments import relevant_to
 from settings import Settings
 from storage.database import Database
 from storage.migrate import migrate
@@ -51,7 +52,7 @@ class Door:
         self.database = database if isinstance(database, Database) else Database(database)
         self.acceptor = Counting(
             self.database,
-            relevant=Catalogue.load().relevant,
+            relevant=(catalogue := Catalogue.load()).relevant | relevant_to(catalogue),
             places=Places(settings.geoip_path, read_stores(settings.stores), "UTC"),
             opaque=Opaque("test secret"),
             dates=frozenset({"renews_at"}),

@@ -34,8 +34,10 @@ def broker_program() -> Path | None:
 class KafkaServer:
     """One broker, which tells its clients to come by `advertised`, where a wire may listen."""
 
-    def __init__(self) -> None:
+    def __init__(self, *flags: str) -> None:
+        """`flags` are more words of the program's command line."""
         self.port, self.advertised = free_port(), free_port()
+        self._flags = flags
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -50,7 +52,7 @@ class KafkaServer:
         places = {"--listener-url": self.port, "--advertised-listener-url": self.advertised}
         urls = [part for name, port in places.items() for part in (name, f"tcp://127.0.0.1:{port}")]
         self._process = subprocess.Popen(
-            [str(program), "broker", *urls],
+            [str(program), "broker", *urls, *self._flags],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -16,6 +16,7 @@ from uuid import uuid4
 
 import aio_pika
 import psutil
+import trustme
 from aio_pika.abc import AbstractIncomingMessage
 
 from ingestion.brokers.consumer import Consumer
@@ -46,9 +47,11 @@ def is_installed() -> bool:
 class RabbitMQServer:
     """One node, with a port mapper of its own; both are gone after `stop`, and all they wrote."""
 
-    def __init__(self) -> None:
+    def __init__(self, authority: trustme.CA | None = None) -> None:
+        """With an authority it also listens on `tls_port`, with a certificate of that one."""
         self.home = Path(tempfile.mkdtemp(prefix="rabbitmq-"))
-        self.port = free_port()
+        self.port, self.tls_port = free_port(), free_port()
+        self._authority = authority
         self._mapper_port = free_port()
         self._mapper: subprocess.Popen[bytes] | None = None
         self._node: subprocess.Popen[bytes] | None = None
@@ -107,6 +110,16 @@ class RabbitMQServer:
             self._mapper = None
         shutil.rmtree(self.home, ignore_errors=True)
 
+    async def control(self, *words: str) -> None:
+        """Let rabbitmqctl say this to the node."""
+        program = SERVER.with_name("rabbitmqctl")
+        process = await asyncio.create_subprocess_exec(
+            str(program), *words, env=self._environment(), cwd=self.home,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        told, _ = await process.communicate()
+        assert process.returncode == 0, told.decode()
+
     def _environment(self) -> dict[str, str]:
         home = self.home
         return {
@@ -126,9 +139,22 @@ class RabbitMQServer:
             "RABBITMQ_PID_FILE": str(home / "pid"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": NO_PATH,
             "RABBITMQ_CONF_ENV_FILE": NO_PATH,
-            "RABBITMQ_CONFIG_FILE": NO_PATH,
+            "RABBITMQ_CONFIG_FILE": self._configuration() if self._authority else NO_PATH,
             "RABBITMQ_ADVANCED_CONFIG_FILE": NO_PATH,
         }
+
+    def _configuration(self) -> str:
+        """The listener with TLS, written down."""
+        assert self._authority is not None
+        certificate = self._authority.issue_cert("127.0.0.1")
+        for name, pem in (("chain", certificate.cert_chain_pems[0]), ("key", certificate.private_key_pem)):
+            pem.write_to_path(str(self.home / f"{name}.pem"))
+        self._authority.cert_pem.write_to_path(str(self.home / "ca.pem"))
+        files = {"cacertfile": "ca", "certfile": "chain", "keyfile": "key"}
+        lines = [f"listeners.ssl.1 = 127.0.0.1:{self.tls_port}"]
+        lines += [f"ssl_options.{name} = {self.home / file}.pem" for name, file in files.items()]
+        (self.home / "rabbitmq.conf").write_text("\n".join(lines) + "\n")
+        return str(self.home / "rabbitmq.conf")
 
     async def _answers(self) -> bool:
         assert self._node is not None

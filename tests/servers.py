@@ -99,6 +99,11 @@ class PostgreSQL:
         """The address of a database, as SQLAlchemy takes it."""
         return f"postgresql+asyncpg://postgres@/{database}?host={self._home}"
 
+    @property
+    def pid(self) -> int | None:
+        """The server's process id, whose children serve one connection each; None while none is running."""
+        return self._process.pid if self._process is not None and self._process.poll() is None else None
+
     async def start(self) -> None:
         """Start it and return when it answers."""
         self._create()

@@ -23,6 +23,7 @@ from ingestion.incoming import Incoming
 from ingestion.opaque import Opaque
 from ingestion.relay import Relay
 from messages import Channel
+from profiles.segments import relevant_to
 from settings import Settings
 from storage.database import Database
 from storage.ledger import Send, sends_of_person
@@ -50,10 +51,10 @@ class Stage:
         self.client = client
         self.catalogue = catalogue
         self.timelapse = Timelapse(client)
-        self.relay = Relay(database, client, catalogue, task_queue=settings.task_queue)
+        self.relay = Relay(database, client, catalogue, task_queue=settings.task_queue, holdout=settings.holdout)
         self.acceptor = Acceptor(
             database,
-            relevant=catalogue.relevant,
+            relevant=catalogue.relevant | relevant_to(catalogue),
             places=Places(settings.geoip_path, read_stores(settings.stores), settings.default_zone),
             opaque=Opaque("test secret"),
             dates=settings.dates(),

@@ -2,8 +2,9 @@
 
 from messages import email, first_of, in_app, push, webhook
 
-from .definition import Journey, after, always, days, hours, journey, minutes, never, seconds, weeks
-from .user import Outcome, Profile, User
+from .definition import Journey, after, always, days, entered, hours, journey, minutes, never, seconds, weeks
+from .profile import Profile
+from .user import Outcome, User
 
 __all__ = [
     "Journey",
@@ -14,6 +15,7 @@ __all__ = [
     "always",
     "days",
     "email",
+    "entered",
     "first_of",
     "hours",
     "in_app",

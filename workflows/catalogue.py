@@ -16,6 +16,7 @@ from events import DateChanged, Event, ZoneChanged
 from messages import Channel
 
 from .definition import Journey, journey_of
+from .variants import HOLDOUT, Experiment
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,9 @@ class Listed:
     waits: tuple[type[Event], ...]
     messages: tuple[tuple[Channel, str], ...] = ()
     """(channel, template) of each message whose template stands in the code as it is."""
+    experiments: tuple[Experiment, ...] = ()
+    segments: frozenset[str] = frozenset()
+    """Segments that it starts on or asks for by name, as in `"at_risk" in person.segments`."""
 
     @property
     def wait_names(self) -> frozenset[str]:
@@ -45,6 +49,14 @@ class Catalogue:
             waits |= each.wait_names
         self.relevant = frozenset(starts | goals | waits)
         """Wire names that any journey cares about; no other event ever reaches Temporal."""
+        self.experiments = _once(each for listed in self for each in listed.experiments)
+        """Every experiment, by name."""
+
+    def exclusive(self, experiment: Experiment) -> list[str]:
+        """The names of all experiments of its group, itself among them; none without a group."""
+        if experiment.group is None:
+            return []
+        return [name for name, each in self.experiments.items() if each.group == experiment.group]
 
     def __iter__(self) -> Iterator[Listed]:
         return iter(self._listed.values())
@@ -75,6 +87,7 @@ def listed(module: ModuleType, name: str) -> Listed:
         raise JourneyError(f"{name}.py holds a journey named {found.name}; file and function must share one name.")
     waits: dict[type[Event], None] = {}
     messages: dict[tuple[Channel, str], None] = {}
+    experiments: list[Experiment] = []
     for call in _calls(module):
         if isinstance(call.func, ast.Name) and call.func.id in get_args(Channel):
             messages |= dict.fromkeys(
@@ -87,7 +100,50 @@ def listed(module: ModuleType, name: str) -> Listed:
             waits |= dict.fromkeys(_kind(module, argument, name) for argument in call.args)
         elif verb == "until":
             waits |= dict.fromkeys((ZoneChanged, DateChanged))
-    return Listed(found, tuple(waits), tuple(messages))
+        elif verb == "variant":
+            experiments.append(_experiment(call, name))
+    segments = _segments(module) | ({found.segment} if found.segment else set())
+    return Listed(found, tuple(waits), tuple(messages), tuple(_once(experiments).values()), frozenset(segments))
+
+
+def _experiment(call: ast.Call, name: str) -> Experiment:
+    """What is drawn has to be known before a run begins, so that it stays what it was when the weights change."""
+    try:
+        (experiment,) = (ast.literal_eval(argument) for argument in call.args)
+        arms = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
+    except ValueError:
+        raise JourneyError(
+            f"{name}.py line {call.lineno}: {ast.unparse(call)} cannot be seen from outside; write the experiment's name "
+            "and its weights as they are."
+        ) from None
+    group = arms.pop("group", None)
+    weights = [*arms.values()]
+    if not weights or not all(isinstance(weight, int) and weight >= 0 for weight in weights) or not sum(weights):
+        raise JourneyError(f"{name}.py line {call.lineno}: {experiment!r} needs whole weights, one of them above zero.")
+    if not isinstance(experiment, str) or not 0 < len(experiment) <= 100 or experiment.split("/")[0] == HOLDOUT:
+        raise JourneyError(f"{name}.py line {call.lineno}: {experiment!r} is no name for an experiment.")
+    return Experiment(experiment, arms, group)
+
+
+def _once(experiments: Iterable[Experiment]) -> dict[str, Experiment]:
+    """By name; JourneyError for one that is declared twice, and not the same."""
+    found: dict[str, Experiment] = {}
+    for each in experiments:
+        if found.setdefault(each.name, each) != each:
+            raise JourneyError(f"The experiment {each.name!r} is declared with different arms; make them the same.")
+    return found
+
+
+def _segments(module: ModuleType) -> set[str]:
+    return {
+        node.left.value
+        for node in ast.walk(ast.parse(inspect.getsource(module)))
+        if isinstance(node, ast.Compare)
+        and isinstance(node.left, ast.Constant)
+        and isinstance(node.left.value, str)
+        and isinstance(node.comparators[0], ast.Attribute)
+        and node.comparators[0].attr == "segments"
+    }
 
 
 def _calls(module: ModuleType) -> Iterator[ast.Call]:

@@ -8,9 +8,10 @@ from datetime import timedelta
 from typing import Any, Generic, Literal, TypeVar, cast, get_args
 
 from errors import JourneyError
-from events import Event, Quiet
+from events import Event, Quiet, SegmentEntered
 
-from .user import Profile, User
+from .profile import Profile
+from .user import User
 
 E = TypeVar("E", bound=Event)
 Kind = Literal["reactive", "proactive", "static"]
@@ -62,6 +63,19 @@ def after(wait: timedelta) -> Again:
 
 
 @dataclass(frozen=True)
+class Entering(Generic[E]):
+    """The moment at which somebody comes into a segment."""
+
+    kind: type[E]
+    segment: str
+
+
+def entered(segment: str) -> Entering[SegmentEntered]:
+    """Start when the person comes into the segment of that name; who is in it when the journey is new does not come into it."""
+    return Entering(SegmentEntered, segment)
+
+
+@dataclass(frozen=True)
 class Journey(Generic[E]):
     """A journey as declared; its name is that of its function, its file and its Temporal workflow type."""
 
@@ -76,6 +90,10 @@ class Journey(Generic[E]):
     kind: Kind
     priority: int
     when_resumed: WhenResumed = "send"
+    holdout: float | None = None
+    """Percent of those who would enter that are kept out to compare with; None leaves that to the settings, 0 is nobody."""
+    segment: str | None = None
+    """The segment whose entering starts it, if that is what does."""
 
     @property
     def summary(self) -> str:
@@ -99,7 +117,11 @@ class Journey(Generic[E]):
 
     def enters(self, event: Event, person: Profile) -> bool:
         """Whether `where` lets this event start the journey for this person; its errors pass through."""
-        return isinstance(event, self.starts_on) and (self.where is None or bool(self.where(event, person)))
+        return (
+            isinstance(event, self.starts_on)
+            and self.segment in (None, event.key("segment"))
+            and (self.where is None or bool(self.where(event, person)))
+        )
 
     def is_goal(self, event: Event, key: str) -> bool:
         """Whether this event ends the run of that key: same key, or an event that carries no key at all."""
@@ -108,7 +130,7 @@ class Journey(Generic[E]):
 
 def journey(
     *,
-    starts_on: type[E] | Quiet[E],
+    starts_on: type[E] | Quiet[E] | Entering[E],
     where: Callable[[E, Profile], bool] | None = None,
     one_per: str | None = None,
     ends_on: type[Event] | tuple[type[Event], ...] = (),
@@ -116,13 +138,17 @@ def journey(
     kind: Kind = "reactive",
     priority: int = 3,
     when_resumed: WhenResumed = "send",
+    holdout: float | None = None,
 ) -> Callable[[Function[E]], Journey[E]]:
     """Declare an async function of a user and an event to be a journey.
 
     `priority` runs from 1 (first) to 5; `when_resumed` is for messages that were due while support had paused the run.
+    `holdout` is how many percent of those who would enter are kept out, to compare with; 0 keeps out nobody, whatever the
+    settings say of all journeys.
     Raises JourneyError for a declaration that cannot be right.
     """
-    trigger = starts_on.kind if isinstance(starts_on, Quiet) else starts_on
+    trigger = starts_on.kind if isinstance(starts_on, Quiet | Entering) else starts_on
+    segment = starts_on.segment if isinstance(starts_on, Entering) else None
     quiet = starts_on.duration if isinstance(starts_on, Quiet) else None
     goals = ends_on if isinstance(ends_on, tuple) else (ends_on,)
 
@@ -144,7 +170,15 @@ def journey(
         if when_resumed not in get_args(WhenResumed):
             known = " or ".join(f'"{rule}"' for rule in get_args(WhenResumed))
             raise JourneyError(f"{name}: when_resumed={when_resumed!r} is no rule; write {known}.")
-        return Journey(name, function, trigger, quiet, where, one_per, goals, again, kind, priority, when_resumed)
+        if holdout is not None and not 0 <= holdout <= 50:
+            raise JourneyError(
+                f"{name}: holdout={holdout} is no share; give the percent of people to keep out, 0 to 50."
+            )
+        if trigger is SegmentEntered and segment is None:
+            raise JourneyError(f'{name}: say which segment: starts_on=entered("high_value").')
+        return Journey(
+            name, function, trigger, quiet, where, one_per, goals, again, kind, priority, when_resumed, holdout, segment
+        )
 
     return declare
 

@@ -50,6 +50,8 @@ class JourneyInput(Fact):
     entry_seq: int = 0
     event: dict[str, Any]
     """The event the journey begins with; a newer one than `entry` if the quiet was prolonged."""
+    arms: dict[str, str] = Field(default_factory=dict)
+    """What the person was drawn for in the journey's experiments as they entered."""
     carried: Carried = Field(default_factory=Carried)
 
     def start_event(self) -> Event:

@@ -18,10 +18,11 @@ from .inbox import Inbox, read_event, written
 from .input import JourneyInput
 from .journal import Journal, Record
 from .pausing import Pausing
+from .profile import Dated, Profile
 from .requests import requested, step_name
 from .sending import Sending
 from .story import Story
-from .user import Dated, Outcome, Profile, Unusable, Weekday
+from .user import Outcome, Unusable, Weekday
 from .variants import arm_of
 from .waiting import Waiting, at
 
@@ -43,6 +44,7 @@ class Traveller:
         pausing: Pausing,
     ) -> None:
         self.id = given.user
+        self._arms = given.arms
         self.waiting = Waiting(story, given.carried.over_at or _begins(journey, event))
         self.errands = Errands(journey, given, event, story, pausing)
         self._sending = Sending(self.errands, self.waiting, pausing, journal, story)
@@ -69,8 +71,11 @@ class Traveller:
         near = (store for store in self.location.stores if store.distance <= km and store.accuracy <= km)
         return min(near, key=lambda store: store.distance, default=None)
 
-    def variant(self, experiment: str, /, **arms: int) -> str:
-        return arm_of(experiment, self.id, arms)
+    def variant(self, experiment: str, /, *, group: str | None = None, **arms: int) -> str:
+        drawn = self._arms.get(experiment)
+        if drawn is None:  # a run that no relay has started
+            return arm_of(experiment, self.id, arms)
+        return drawn or next(iter(arms))
 
     def now(self) -> datetime:
         return (self._journal.at or workflow.now()).astimezone(self._story.zone)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
-from decimal import Decimal
 from typing import Literal, Protocol, TypeVar, overload
-
-from pydantic import AwareDatetime
 
 from events import Device, Event, Fact, Location, StoreDistance
 from messages import Channel, FirstOf, Message
+
+from .profile import Dated, Profile
 
 A = TypeVar("A", bound=Event)
 B = TypeVar("B", bound=Event)
@@ -34,39 +33,6 @@ class Outcome(Fact):
         return self.status == "accepted"
 
 
-class Dated(Fact):
-    """A date of the profile, by the trait that holds it; while `until` waits for it, it follows the trait's changes."""
-
-    trait: str
-    date: str | None = None
-
-
-class Profile(Fact):
-    """Who the person is, without anything that tells who: fit to enter Temporal. Money is in `currency`."""
-
-    user_id: str
-    language: str | None = None
-    country: str | None = None
-    zone: str | None = None
-    created_at: AwareDatetime | None = None
-    last_seen_at: AwareDatetime | None = None
-    last_order_at: AwareDatetime | None = None
-    orders: int = 0
-    spent: Decimal = Decimal(0)
-    currency: str | None = None
-    profile_complete: bool = False
-    favourite_category: str | None = None
-    channels: tuple[Channel, ...] = ()
-    """Channels that could reach the person now: an address or a token is there and nothing forbids its use."""
-    segments: frozenset[str] = frozenset()
-    dates: tuple[Dated, ...] = ()
-    """Dates that the settings allow journeys to see, such as the end of a trial."""
-
-    def date(self, trait: str) -> Dated:
-        """The date in that trait, to wait for; `until` follows its rule for unusable dates where there is none."""
-        return next((dated for dated in self.dates if dated.trait == trait), Dated(trait=trait))
-
-
 class User(Protocol):
     """The person a journey walks with."""
 
@@ -85,8 +51,11 @@ class User(Protocol):
     def near_store(self, km: float) -> StoreDistance | None:
         """The nearest store within `km` kilometres, if the person's place is known at least that exactly."""
 
-    def variant(self, experiment: str, /, **arms: int) -> str:
-        """The person's arm of an experiment; weights are relative, the arm is the same for ever."""
+    def variant(self, experiment: str, /, *, group: str | None = None, **arms: int) -> str:
+        """The person's arm of an experiment; weights are relative, and the arm stays when they change.
+
+        A person takes part in at most one experiment of a `group`; in the others they have the first arm, and are not counted.
+        """
 
     def now(self) -> datetime:
         """The journey's clock, in the person's zone."""

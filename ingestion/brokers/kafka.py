@@ -56,7 +56,7 @@ class Kafka:
     name, library, extra = "Kafka", "aiokafka", "kafka"
 
     def __init__(self, servers: str, topic: str, group: str, access: KafkaAccess = KafkaAccess()) -> None:
-        self._options = {"bootstrap_servers": servers, "client_id": "journeyman", **access.options()}
+        self.options = {"bootstrap_servers": servers, "client_id": "journeyman", **access.options()}
         self.topic = topic
         self.dead_letters = f"{topic}.dead-letter"
         self._group = group
@@ -76,9 +76,9 @@ class Kafka:
             enable_auto_commit=False,
             # A group that has never committed begins with the oldest message, for it has taken none.
             auto_offset_reset="earliest",
-            **self._options,
+            **self.options,
         )
-        producer = AIOKafkaProducer(acks="all", **self._options)
+        producer = AIOKafkaProducer(acks="all", **self.options)
         try:
             await producer.start()
             await consumer.start()

@@ -40,7 +40,7 @@ class RabbitMQ:
         """`url` is amqp:// or amqps://; SettingsError where it is not."""
         if urlsplit(url).scheme not in ("amqp", "amqps"):
             raise SettingsError("JOURNEYMAN_RABBITMQ: expected amqp://user:password@host/vhost, or amqps://….")
-        self._url = url
+        self.url = url
         self.queue = queue
         self.dead_letters = f"{queue}.dead-letter"
 
@@ -55,7 +55,7 @@ class RabbitMQ:
 
         be_lenient()
         connection = await aio_pika.connect(
-            self._url, timeout=DEADLINE, client_properties={"connection_name": "journeyman"}
+            self.url, timeout=DEADLINE, client_properties={"connection_name": "journeyman"}
         )
         try:
             await self._declare(connection)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import time
-import urllib.request
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -15,54 +12,15 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 
 from stack import TemporalServer
-from tests.servers import free_port, wait_until
+from tests.metering import Meter, undisturbed
+from tests.servers import wait_until
 from tests.stage import Stage, kinds, staged
-
-ACTION = re.compile(r'^action\{action_type="(\w+)"[^}]*namespace="default"[^}]*\} (\d+)', re.MULTILINE)
-TIMELAPSE = "grpc_UpdateWorkflowExecutionOptions"
-"""What moving a run ahead counts as; nobody does that in production."""
-
-
-class Meter:
-    """Counts billed actions from the moment it is set to zero."""
-
-    def __init__(self, server: TemporalServer) -> None:
-        self._url = str(server.metrics_url)
-        self._before = 0
-
-    @classmethod
-    async def at_zero(cls, server: TemporalServer) -> Meter:
-        meter = cls(server)
-        meter._before = await meter.spent()
-        return meter
-
-    async def spent(self) -> int:
-        """Billed actions since then. The server publishes its counters once a second: they must have stood still for two."""
-        seen, since = self._now(), time.monotonic()
-
-        def still() -> bool:
-            nonlocal seen, since
-            if (now := self._now()) != seen:
-                seen, since = now, time.monotonic()
-            return time.monotonic() - since > 2
-
-        await wait_until(still, 30)
-        return seen - self._before
-
-    def _now(self) -> int:
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(self._url, timeout=5) as answer:
-            return sum(int(count) for kind, count in ACTION.findall(answer.read().decode()) if kind != TIMELAPSE)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def quiet_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TemporalServer]:
     """A server that nobody else uses, so that every action on it is ours."""
-    folder = tmp_path_factory.mktemp("metered")
-    server = TemporalServer(
-        folder, port=free_port(), ui_port=free_port(), metrics_port=free_port(), time_skipping=True, database=False
-    )
-    async with server:
+    async with undisturbed(tmp_path_factory.mktemp("metered")) as server:
         yield server
 
 
@@ -120,7 +78,7 @@ async def test_win_back(metered: tuple[Stage, TemporalServer]) -> None:
     await stage.wake("win_back", "away")
     assert kinds(await stage.sent("away")) == ["email win_back/we_miss_you"]
     await wait_until(lambda: stage.timelapse.until_wake(stage.handle("win_back", "away")))
-    assert await meter.spent() == 3, "the start, the message, and the timer towards the second one"
+    assert await meter.spent() == 3, f"the start, the message, the timer towards the second one: {meter.kinds}"
     assert await events_until_first_message(stage, "win_back", "away") <= 11
 
 

@@ -69,13 +69,7 @@ async def test_the_bug_is_mended(stage: Stage) -> None:
     user = somebody()
     await stage.knows(user)
     await stage.take(stage.event(user, "File Downloaded", file_name="picky"), cart(stage, user))
-
-    async def has_failed() -> bool:
-        async with stage.database.read() as connection:
-            at_fault = select(routing.c.seq).where(routing.c.failing_since.is_not(None))
-            return (await connection.execute(at_fault)).first() is not None
-
-    await wait_until(has_failed)
+    await wait_until(lambda: is_failing(stage))
     assert await entered(stage, user) == []
     await tried_often(stage, user)
     await wait_until(stage.relay.idle, 20)
@@ -100,6 +94,56 @@ async def test_the_bug_is_mended(stage: Stage) -> None:
     assert await aside(stage) == []
     assert await stage.run_id("cart_abandonment", user, "c") == run_id
     assert len(await stage.sent(user)) == 1
+
+
+async def test_the_condition_of_an_entry_that_waits(stage: Stage) -> None:
+    """An entry that waits for the run before it, and at which the condition throws when its turn comes, is set aside as any
+    event that nobody can route, keeps nobody waiting, and is let in when the bug is mended.
+
+    Killed by: catching nothing in Router.resume (it is tried each second, for ever), dropping the entry there, or keeping
+    it: an event is not judged twice where it has entered.
+    """
+    user = somebody()
+    await stage.knows(user)
+
+    async def bought(orders: int) -> None:
+        async with stage.database.write() as connection:
+            values = {"orders": orders, "spent": Decimal(5 * orders)}
+            await connection.execute(update(people).where(people.c.user_id == user).values(values))
+
+    await bought(1)
+    for _ in range(2):
+        await stage.take(stage.event(user, "Video Playback Completed", content_asset_id="moody-1"))
+    await wait_until(lambda: are(stage, user, "started", "waiting"), 20)
+    await stage.sent(user)
+    await bought(0)
+    await stage.wake("moody", user, "moody-1")
+    await wait_until(lambda: is_failing(stage), 20)
+    await stage.take(cart(stage, user))
+    await tried_often(stage, user)
+    await wait_until(stage.relay.idle, 20)
+    (line,) = (await asides_of(stage.settings, 10)).lines
+    assert (line.problem, line.attempts) == ("InvalidOperation at moody.py:10", TRIES)
+    assert await are(stage, user, "started")
+    assert ("cart_abandonment", "started") in await entered(stage, user)
+
+    await bought(1)
+    await replay(stage.settings, line.seq, everything=False)
+    await wait_until(stage.relay.idle, 20)
+    assert await are(stage, user, "started", "started")
+    assert len(await stage.sent(user, 2)) == 2
+
+
+async def are(stage: Stage, user: str, *states: str) -> bool:
+    """Whether that is what has become of the person's entries into `moody`."""
+    return tuple(state for journey, state in await entered(stage, user) if journey == "moody") == states
+
+
+async def is_failing(stage: Stage) -> bool:
+    """Whether an event is found to be at fault itself."""
+    async with stage.database.read() as connection:
+        at_fault = select(routing.c.seq).where(routing.c.failing_since.is_not(None))
+        return (await connection.execute(at_fault)).first() is not None
 
 
 async def test_not_mended(stage: Stage) -> None:

@@ -12,6 +12,7 @@ from activities.channels.sendgrid import SendGrid
 from doubt import settle
 from stack import TemporalServer
 from tests.acceptance.support import story
+from tests.door import somebody
 from tests.doubles.sendgrid import CUT_AFTER_ACCEPT, SendGridDouble
 from tests.servers import wait_until
 from tests.stage import Stage, staged
@@ -39,7 +40,7 @@ async def test_what_follows(mailing: Stage, verdict: Any) -> None:
 
     Killed by: leaving `until` or the status as it was in settle_doubt.
     """
-    user = f"doubted-{verdict}"
+    user = somebody()
     await mailing.knows(user, birthday="1990-01-01")
     await mailing.happens(mailing.event(user, "File Downloaded", file_name="newcomer"))
 

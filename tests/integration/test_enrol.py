@@ -150,7 +150,10 @@ async def test_live_events_go_first(tmp_path: Path) -> None:
     ("words", "expected"),
     [
         (("spring", "--segment", "at_risk"), "no journey named spring; there are: cart_abandonment, "),
-        (("onboarding", "--segment", "risky"), "no segment named risky; there are: everybody, at_risk, high_value"),
+        (
+            ("onboarding", "--segment", "risky"),
+            "no segment named risky; there are: everybody, at_risk, browses_mobile_buys_desktop, ",
+        ),
         (("onboarding", "--segment", "at_risk", "--resume", "e-1"), "no enrolment e-1 of at_risk into onboarding"),
         (("onboarding", "--segment", "everybody", "--dry-run"), None),
     ],

@@ -13,11 +13,14 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from ingestion.app import FrontDoor
 from ingestion.bodies import EVERYWHERE
 from ingestion.connection import Connection
 from ingestion.punctual import HEAD_LIMIT
+from storage.database import Database
 from tests.fronts import KEY, Front, fronted, track
 
 HEAD = f"POST /v1/track HTTP/1.1\r\nHost: shop\r\nAuthorization: Bearer {KEY}\r\n"
@@ -189,6 +192,47 @@ async def test_endless_headers(front: Front) -> None:
                 await writer.drain()
                 await asyncio.sleep(0)
     assert sent < 100 * HEAD_LIMIT
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (b"GET / HTTP/9.9\r\n\r\n", "not HTTP/1.1"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "not HTTP/1.1"),
+        (f"{HEAD}Content-Length: 1\r\nContent-Length: 2\r\n\r\nab".encode(), "not HTTP/1.1"),
+        (f"{HEAD}X-Long: {'a' * HEAD_LIMIT}\r\n\r\n".encode(), "64 kB"),
+        (f"{HEAD}{''.join(f'X-{n}: {n:040}' + chr(13) + chr(10) for n in range(2000))}\r\n".encode(), "64 kB"),
+    ],
+    ids=["version", "tls", "two lengths", "one long header", "many headers"],
+)
+async def test_no_http(front: Front, raw: bytes, words: str) -> None:
+    """T18: what is no HTTP, or has a head over 64 kB, also one that comes all at once, is told so as JSON like every refusal.
+
+    Killed by: leaving send_400_response, or the look at the size in on_headers_complete, out of Punctual.
+    """
+    async with connected(front) as (reader, writer):
+        writer.write(raw)
+        head, _, body = (await asyncio.wait_for(reader.read(), 10)).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"content-type: application/json" in head.lower()
+    told = json.loads(body)
+    assert told["success"] is False
+    assert words in told["error"]
+
+
+@pytest.mark.parametrize("url", ["sqlite:////nowhere/at/all.db", "postgresql+asyncpg://postgres@/x?host=/nowhere"])
+async def test_a_page_without_a_database(front: Front, url: str) -> None:
+    """T18: a door that says nothing of the database's trouble itself answers 503 and when to come back, never 500.
+
+    Killed by: leaving `_trouble` out of FrontDoor.app.
+    """
+    away = Database(url)
+    transport = httpx.ASGITransport(FrontDoor(front.door.acceptor, away, frozenset({KEY})).app())
+    async with httpx.AsyncClient(transport=transport, base_url="http://shop.example.com") as http:
+        answer = await http.get("/outbox")
+    assert (answer.status_code, answer.json()["success"]) == (503, False)
+    assert int(answer.headers["retry-after"]) > 0
+    await away.close()
 
 
 async def test_slow_bodies(front: Front) -> None:

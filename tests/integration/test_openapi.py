@@ -42,7 +42,7 @@ async def test_every_door(tmp_path: Path) -> None:
     async with opened_door(settings.database_url) as door:
         routes = app_of(settings, door.database, door.acceptor, []).routes
     served_at = {
-        (route.path.replace(":path", ""), method.lower())  # type: ignore[attr-defined]
+        (route.path.replace(":id", ""), method.lower())  # type: ignore[attr-defined]
         for route in routes
         for method in route.methods - {"HEAD"}  # type: ignore[attr-defined]
     }

@@ -15,7 +15,19 @@ from tests.door import said
 from tests.enrolling import begun, finished
 from tests.fronts import KEY, Front, fronted
 
-ODD = ("%00", "nobody", "a%2Fb", "%F0%9F%A6%94", "%FF", "x" * 300, "..%2F..%2Fetc", "%22%3B%20drop", "%20", "")
+ODD = (
+    "%00",
+    "nobody",
+    "a%2Fb",
+    "%F0%9F%A6%94",
+    "%FF",
+    "x" * 300,
+    "..%2F..%2Fetc",
+    "%22%3B%20drop",
+    "%20",
+    "",
+    "eve%0A",
+)
 
 
 @pytest_asyncio.fixture

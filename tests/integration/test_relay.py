@@ -23,7 +23,6 @@ from storage.ledger import kept
 from storage.routing import backlog
 from storage.runs import Entry, OpenRun, Place, add_entry, entries_of_person, put_run, run_at
 from storage.tables import entries, people, routing
-from tests.acceptance.test_cost import Meter
 from tests.door import somebody
 from tests.servers import free_port, wait_until
 from tests.stage import Stage, staged
@@ -132,16 +131,6 @@ async def test_temporal_is_away(tmp_path: Path) -> None:
         assert "ended by Order Completed" in (await stage.result("cart_abandonment", bought, "c"))["outcome"]
         assert all([await stage.is_open("cart_abandonment", user, "c") for user in users[1:]])
         assert await states(stage, bought, "post_purchase") == ["started"]
-
-
-async def test_what_nobody_cares_about(temporal: TemporalServer, stage: Stage) -> None:
-    """An event that no journey names is stored and never routed, and one that matters to no run of its person costs nothing."""
-    user = somebody()
-    meter = await Meter.at_zero(temporal)
-    await stage.take(*(stage.event(user, "Level Up", id=f"{user}-{number}") for number in range(50)))
-    assert await left(stage) == 0
-    await stage.happens(*(stage.event(user, "Order Refunded", order_id=f"o-{number}") for number in range(50)))
-    assert await meter.spent() == 0
 
 
 async def test_a_condition_that_throws(stage: Stage) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from sqlalchemy import Engine, event, select
 
 from connect import connect
@@ -15,14 +17,28 @@ from ingestion.relay import Relay
 from stack import TemporalServer
 from storage.runs import Place, put_run, run_at
 from storage.tables import routing
-from tests.acceptance.test_cost import Meter
 from tests.calls import Calls
 from tests.door import somebody
+from tests.metering import Meter, undisturbed
 from tests.servers import wait_until
-from tests.stage import Stage
+from tests.stage import Stage, staged
 
 pytestmark = pytest.mark.server
 RUNS = 40
+
+
+@pytest_asyncio.fixture
+async def quiet_server(tmp_path: Path) -> AsyncIterator[TemporalServer]:
+    """A server that nobody else uses: other tests' work on the shared one would be counted as ours."""
+    async with undisturbed(tmp_path / "metered") as server:
+        yield server
+
+
+@pytest_asyncio.fixture
+async def quiet(quiet_server: TemporalServer, database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
+    """A stage on that server, without a relay at work."""
+    async with staged(database_url, quiet_server.address, tmp_path, relaying=False) as stage:
+        yield stage
 
 
 @asynccontextmanager
@@ -62,16 +78,16 @@ async def with_carts(stage: Stage, user: str, count: int = RUNS) -> None:
         )
 
 
-async def test_only_the_runs_that_care(unrelayed: Stage, temporal: TemporalServer) -> None:
+async def test_only_the_runs_that_care(quiet: Stage, quiet_server: TemporalServer) -> None:
     """Of a person with 42 open runs a video reaches the one that waits for it, a purchase of one cart ends that one, and a
     touch of a cart, a refund that no run waits for and an event that no journey names cost nothing at all.
 
     Killed by: leaving the key out of Router._inform or is_goal, informing runs that have not begun, or add_routes for every
     name in Acceptor._store.
     """
-    stage, user = unrelayed, somebody()
+    stage, user = quiet, somebody()
     await with_carts(stage, user)
-    meter = await Meter.at_zero(temporal)
+    meter = await Meter.at_zero(quiet_server)
 
     await stage.take(*(stage.event(user, "Level Up", level=str(number)) for number in range(100)))
     async with stage.database.read() as connection:
@@ -92,6 +108,20 @@ async def test_only_the_runs_that_care(unrelayed: Stage, temporal: TemporalServe
     assert calls.of("cancel") == [f"cart_abandonment/{user}/c-7"]
     assert calls.of("start") == calls.of("signal") == []
     assert calls.counted()["describe cart_abandonment"] == len(calls.made) - 1, "looking whether it has closed"
+
+
+async def test_what_nobody_cares_about(quiet: Stage, quiet_server: TemporalServer) -> None:
+    """An event that no journey names is stored and never routed, and one that matters to no run of its person costs nothing.
+
+    Killed by: looking whether a run is there for events that no run waits for.
+    """
+    stage, user = quiet, somebody()
+    async with stage.relay:
+        meter = await Meter.at_zero(quiet_server)
+        await stage.take(*(stage.event(user, "Level Up", id=f"{user}-{number}") for number in range(50)))
+        assert await stage.relay.idle()
+        await stage.happens(*(stage.event(user, "Order Refunded", order_id=f"o-{number}") for number in range(50)))
+        assert await meter.spent() == 0
 
 
 async def test_the_same_work(unrelayed: Stage) -> None:

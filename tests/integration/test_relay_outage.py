@@ -60,10 +60,13 @@ async def test_one_at_a_time(tmp_path: Path) -> None:
             assert tries <= 5 + away / LONGEST
             assert len(set(calls.made)) == len(calls.made), "each time it is somebody else's turn"
             assert await left(stage) == PEOPLE
-            async with stage.database.read() as connection:
-                problems = (await connection.execute(select(routing.c.problem, func.count()).group_by("problem"))).all()
-            told = {row[0]: row[1] for row in problems}
-            assert told["Temporal answered UNAVAILABLE"] == len(calls.made)
+
+            async def each_is_told() -> bool:
+                async with stage.database.read() as connection:
+                    told = select(func.count()).where(routing.c.problem == "Temporal answered UNAVAILABLE")
+                    return await connection.scalar(told) == len(calls.made)
+
+            await wait_until(each_is_told)
 
             await server.start()
             back = loop.time()
@@ -75,8 +78,12 @@ async def test_one_at_a_time(tmp_path: Path) -> None:
                 (entry,) = await entries_of_person(connection, user)
                 assert entry.state == "started"
             assert (await connection.execute(select(func.count()).select_from(entries))).scalar() == PEOPLE
-        runs = {run.id async for run in stage.client.list_workflows('WorkflowType = "cart_abandonment"')}
-        assert runs == {f"cart_abandonment/{user}/c" for user in users}
+
+        async def each_has_its_run() -> bool:
+            runs = [run.id async for run in stage.client.list_workflows('WorkflowType = "cart_abandonment"')]
+            return sorted(runs) == sorted(f"cart_abandonment/{user}/c" for user in users)
+
+        await wait_until(each_has_its_run, 30)
 
 
 async def _fewer(stage: Stage, most: int) -> bool:

@@ -9,14 +9,17 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from temporalio.api.enums.v1 import EventType
 
+from ingestion.relay import Relay
 from settings import ROOT
 from stack import TemporalServer
 from storage.database import Database
 from storage.hands import Hands
+from storage.routing import backlog
 from tests.conftest import StartPostgreSQL
 from tests.door import somebody
 from tests.servers import wait_until
@@ -133,6 +136,29 @@ async def test_two_share(temporal: TemporalServer, url: str, tmp_path: Path) -> 
             await wait_until(stage.relay.idle, 300)
     assert sorted(one + other) == sorted(f"cart_abandonment/{user}/c" for user in users)
     assert min(len(one), len(other)) >= 400
+
+
+@pytest.mark.server
+async def test_more_than_it_can_do(temporal: TemporalServer, url: str, tmp_path: Path) -> None:
+    """T4: a relay whose own door never lets it rest still routes what a front door without a relay has accepted.
+
+    Killed by: looking into the database only when nobody is due, in Relay._run.
+    """
+    regulars, somebody_else = [somebody() for _ in range(200)], somebody()
+    async with staged(url, temporal.address, tmp_path, relaying=False) as stage:
+        queue = stage.settings.task_queue
+        async with Relay(stage.database, stage.client, stage.catalogue, task_queue=queue) as relay:
+            relay.wake(regulars)
+            facts: dict[str, Any] = {"cart_id": "c", "value": "30", "currency": "EUR"}
+            await stage.take(stage.event(somebody_else, "Cart Updated", **facts))
+
+            async def is_routed() -> bool:
+                relay.wake(regulars)
+                async with stage.database.read() as connection:
+                    return not await backlog(connection)
+
+            await wait_until(is_routed, 30)
+        assert await stage.is_open("cart_abandonment", somebody_else, "c")
 
 
 async def test_in_hand(url: str) -> None:

@@ -13,6 +13,7 @@ from activities.channels.webhook import Webhooks
 from stack import TemporalServer
 from storage.consents import EVERY, consent
 from storage.ledger import kept
+from tests.door import somebody
 from tests.doubles.webhook import ACCEPT, CUT_AFTER_ACCEPT, ERROR_AFTER_ACCEPT, SERVER_ERROR, WebhookDouble, answer
 from tests.integration.test_webhook import SECRET
 from tests.servers import wait_until
@@ -45,7 +46,7 @@ async def calling(
 
 async def test_told_once(calling: Stage, double: WebhookDouble) -> None:
     """The receiver learns of the person by the template's words alone, once, and the ledger says that it has."""
-    user = "hook-once"
+    user = somebody()
     await calling.knows(user)
     await calling.happens(calling.event(user, "File Downloaded", file_name="tagger"))
     account = await calling.result("tagger", user)
@@ -72,7 +73,7 @@ async def test_until_it_is_taken(calling: Stage, double: WebhookDouble) -> None:
 
     Killed by: raising InDoubt for a broken call in Webhooks._post, which leaves the message unknown.
     """
-    user = "hook-again"
+    user = somebody()
     await calling.knows(user)
     double.script(SERVER_ERROR, ERROR_AFTER_ACCEPT, answer(503, retry_after="1"), CUT_AFTER_ACCEPT, ACCEPT)
     await calling.happens(calling.event(user, "File Downloaded", file_name="tagger"))
@@ -88,7 +89,7 @@ async def test_until_it_is_taken(calling: Stage, double: WebhookDouble) -> None:
 
 async def test_not_wanted(calling: Stage, double: WebhookDouble) -> None:
     """B6: a call that the receiver refuses is not made again, and the journey goes on with that as its outcome."""
-    user = "hook-refused"
+    user = somebody()
     await calling.knows(user)
     double.script(answer(422))
     await calling.happens(calling.event(user, "File Downloaded", file_name="tagger"))
@@ -103,7 +104,7 @@ async def test_who_wants_no_messages(calling: Stage, double: WebhookDouble) -> N
 
     Killed by: judging consent for webhooks in Reach as for messages.
     """
-    user = "hook-refuses"
+    user = somebody()
     await calling.knows(user)
     await consent(calling.database, user, EVERY, EVERY, given=False, reason="asked by phone", now=datetime.now(UTC))
     await calling.happens(calling.event(user, "File Downloaded", file_name="tagger"))
@@ -113,7 +114,7 @@ async def test_who_wants_no_messages(calling: Stage, double: WebhookDouble) -> N
 
 async def test_without_endpoints(stage: Stage) -> None:
     """While no endpoint is set a call stays in the outbox, to be read there."""
-    user = "hook-outbox"
+    user = somebody()
     await stage.knows(user)
     await stage.happens(stage.event(user, "File Downloaded", file_name="tagger"))
     await stage.result("tagger", user)

@@ -118,6 +118,22 @@ async def test_it_writes_ahead(tmp_path: Path) -> None:
             assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
+@pytest.mark.server
+async def test_it_does_not_hold_all_who_sleep(temporal: TemporalServer) -> None:
+    """The server holds a bounded number of runs in memory, however many sleep in its file.
+
+    Killed by: leaving history.hostLevelCacheMaxSize out of the server's arguments.
+    """
+    await start_run(temporal, "held")
+    bound = f'cache_size{{cache_type="mutablestate",service_name="history"}} {2 * stack.RUNS_IN_MEMORY}\n'
+
+    async def told() -> bool:
+        async with httpx.AsyncClient() as http:
+            return bound in (await http.get(str(temporal.metrics_url))).text
+
+    assert await wait_until(told)
+
+
 async def move_ahead(server: TemporalServer) -> bool:
     """Move a run that is to begin in 30 days ahead by 29."""
     client = await Client.connect(server.address)

@@ -1,4 +1,4 @@
-"""events that cannot be routed, set aside, in-app messages by person and place, keys."""
+"""events that cannot be routed, set aside, in-app messages by person and place, keys, scores and segments."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -39,6 +39,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("digest"),
     )
+    with op.batch_alter_table("entries", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("arms", sa.JSON(), server_default="{}", nullable=False))
+    op.create_table(
+        "assignments",
+        sa.Column("user_id", sa.String(length=200), nullable=False),
+        sa.Column("experiment", sa.String(length=120), nullable=False),
+        sa.Column("arm", sa.String(length=100), nullable=False),
+        sa.Column("at", Moment(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("user_id", "experiment"),
+    )
     op.create_table(
         "enrolments",
         sa.Column("id", sa.String(length=20), nullable=False),
@@ -51,9 +61,45 @@ def upgrade() -> None:
         sa.Column("finished_at", Moment(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
+    with op.batch_alter_table("people", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("devices", sa.JSON(), server_default="{}", nullable=False))
+    op.create_table(
+        "population",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("begun_at", Moment(timezone=True), nullable=False),
+        sa.Column("taken_at", Moment(timezone=True), nullable=True),
+        sa.Column("people", sa.Integer(), nullable=False),
+        sa.Column("buyers", sa.Integer(), nullable=False),
+        sa.Column("cuts", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "memberships",
+        sa.Column("user_id", sa.String(length=200), nullable=False),
+        sa.Column("segment", sa.String(length=100), nullable=False),
+        sa.Column("times", sa.Integer(), nullable=False),
+        sa.Column("at", Moment(timezone=True), nullable=False),
+        sa.Column("inside", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("user_id", "segment"),
+    )
+    op.create_table(
+        "watched",
+        sa.Column("segment", sa.String(length=100), nullable=False),
+        sa.Column("since", Moment(timezone=True), nullable=False),
+        sa.Column("judged_at", Moment(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("segment"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("assignments")
+    with op.batch_alter_table("entries", schema=None) as batch_op:
+        batch_op.drop_column("arms")
+    op.drop_table("watched")
+    op.drop_table("memberships")
+    op.drop_table("population")
+    with op.batch_alter_table("people", schema=None) as batch_op:
+        batch_op.drop_column("devices")
     op.drop_table("enrolments")
     op.drop_table("keys")
     with op.batch_alter_table("outbox", schema=None) as batch_op:

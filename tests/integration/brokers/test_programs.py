@@ -22,7 +22,7 @@ Acknowledged = Callable[[], Awaitable[bool]]
 
 
 async def killed_before_acknowledging(
-    place: Place, wire: Wire, publish: Callable[[], Awaitable[int]], acknowledged: Acknowledged
+    place: Place, wire: Wire, users: list[str], publish: Callable[[], Awaitable[int]], acknowledged: Acknowledged
 ) -> None:
     """Kill `consume` when what was published is committed and not acknowledged; start it again and look what is stored."""
     program = Program(place, "starter.py", "consume")
@@ -44,7 +44,7 @@ async def killed_before_acknowledging(
             await wire.mend()
             program.start()
             await wait_until(acknowledged, 60)
-            assert await seen(door) == in_turn(["u-1", "u-2"], number)
+            assert await seen(door) == in_turn(users, number)
             assert await count(door) == number
         assert await program.interrupt() in (0, 130)
         assert "Traceback" not in program.log.read_text()
@@ -62,7 +62,8 @@ async def test_killed_before_the_ack(temporal: TemporalServer, tmp_path: Path, l
     place = Place(tmp_path, TEMPORAL_ADDRESS=temporal.address)
     place.changes |= {"JOURNEYMAN_RABBITMQ": line.server.url_at(rabbitmq_wire.port)}
     place.changes |= {"JOURNEYMAN_RABBITMQ_QUEUE": line.queue}
-    messages = [message for _, message in shopping(["u-1", "u-2"], 6)]
+    users = [somebody(), somebody()]
+    messages = [message for _, message in shopping(users, 6)]
     for message in messages[:2]:
         del message["messageId"]
 
@@ -72,7 +73,7 @@ async def test_killed_before_the_ack(temporal: TemporalServer, tmp_path: Path, l
     async def acknowledged() -> bool:
         return rabbitmq_wire.acknowledged == 6
 
-    await killed_before_acknowledging(place, rabbitmq_wire, publish, acknowledged)
+    await killed_before_acknowledging(place, rabbitmq_wire, users, publish, acknowledged)
     assert await line.left() == 0
 
 
@@ -87,7 +88,8 @@ async def test_killed_before_the_offset(
     place = Place(tmp_path, TEMPORAL_ADDRESS=temporal.address)
     place.changes |= {"JOURNEYMAN_KAFKA": topic.server.address}
     place.changes |= {"JOURNEYMAN_KAFKA_TOPIC": topic.name, "JOURNEYMAN_KAFKA_GROUP": topic.group}
-    messages = shopping(["u-1", "u-2"], 6)
+    users = [somebody(), somebody()]
+    messages = shopping(users, 6)
     for _, message in messages[:2]:
         del message["messageId"]
 
@@ -97,7 +99,7 @@ async def test_killed_before_the_offset(
     async def acknowledged() -> bool:
         return await topic.committed() == 6
 
-    await killed_before_acknowledging(place, kafka_wire[1], publish, acknowledged)
+    await killed_before_acknowledging(place, kafka_wire[1], users, publish, acknowledged)
 
 
 @pytest.mark.server

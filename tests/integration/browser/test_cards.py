@@ -33,6 +33,15 @@ LINKS = [
     "",
 ]
 
+BEHIND = """() => {
+    Object.defineProperty(document, 'hidden', {value: true});
+    window.Observer = IntersectionObserver;
+    IntersectionObserver = class { observe() {} disconnect() {} };
+}"""
+"""Makes a page one that lies behind another: it is hidden, and nothing on it is ever in view."""
+IN_FRONT = "() => { IntersectionObserver = window.Observer }"
+"""What is shown on that page from now on is in view."""
+
 
 async def token(shop: Shop, user: str) -> str:
     """What the shop's backend puts into the page."""
@@ -107,6 +116,7 @@ async def test_one_after_the_other(shop: Shop) -> None:
     await page.get_by_role("button", name="Schließen").focus()
     await page.keyboard.press("Enter")
     await expect(card(page)).to_have_accessible_name("C")
+    await wait_until(read(shop, messages[2]))
     await page.evaluate("journeyman('reset')")
     await expect(card(page)).to_have_count(0)
     again = await opened(shop, user)
@@ -160,10 +170,11 @@ async def test_two_tabs(shop: Shop) -> None:
     """
     user, visitor = somebody(), await shop.visitor()
     first, second = await opened(shop, user, by=visitor), await opened(shop, user, by=visitor)
-    await second.evaluate("Object.defineProperty(document, 'hidden', {value: true})")
+    await second.evaluate(BEHIND)
     message = await put(shop.door.database, user, card=RenderedCard("A", "x", "", "", ""))
     await expect(card(first)).to_have_accessible_name("A")
     await wait_until(read(shop, message))
+    await second.evaluate(IN_FRONT)
     message = await put(shop.door.database, user, card=RenderedCard("B", "x", "", "", ""))
     await expect(card(second)).to_have_accessible_name("B")
     await wait_until(read(shop, message))

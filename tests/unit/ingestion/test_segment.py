@@ -147,7 +147,7 @@ def test_a_message_without_id_gets_one() -> None:
     assert read("track", event="Signed Up").event_id != read("track", event="Signed Up").event_id
 
 
-@pytest.mark.parametrize("event", ["Identified", "Zone Changed", "Date Changed"])
+@pytest.mark.parametrize("event", ["Identified", "Zone Changed", "Date Changed", "Segment Entered"])
 def test_reserved(event: str) -> None:
     """What only we may derive cannot be sent."""
     assert "derived by Journeyman" in str(refused("track", event=event))

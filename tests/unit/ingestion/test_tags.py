@@ -123,3 +123,36 @@ def test_unknown_names_stay() -> None:
     """An event that nobody knows keeps its name and everything in it."""
     found = translated("Level Up", {"items": [1], "id": "x", "ratio": 0.5})
     assert (found.name, found.properties) == ("Level Up", {"items": [1], "id": "x", "ratio": 0.5})
+
+
+@pytest.mark.parametrize(
+    ("cart", "is_empty"),
+    [
+        ({"products": []}, True),
+        ({"products": [], "value": "59.90"}, True),
+        ({"products": [{"product_id": "p", "quantity": "0"}]}, True),
+        ({"value": 0}, True),
+        ({"value": "0.00"}, True),
+        ({"products": [{"product_id": "p"}], "value": 0}, False),
+        ({"products": [{"product_id": "p", "quantity": 1}, {"product_id": "q", "quantity": 0}]}, False),
+        ({"products": ["p"]}, False),
+        ({"value": "59.90"}, False),
+        ({}, False),
+    ],
+)
+def test_a_cart_that_holds_nothing(cart: dict[str, Any], is_empty: bool) -> None:
+    """A cart that lists no products, or none at all and a value of 0, was emptied; one that tells nothing was not.
+
+    Killed by: judging an empty list by its value, a list by its first line, or a list of no lines as an empty one.
+    """
+    found = translated("Cart Updated", {"cart_id": "c"} | cart)
+    assert found.name == ("Cart Emptied" if is_empty else "Cart Updated")
+    assert found.properties["cart_id"] == "c"
+
+
+def test_a_cart_id_that_says_nothing() -> None:
+    """An empty cart id is none: without this a Cart Emptied with it would end every cart's journey.
+
+    Killed by: keeping it.
+    """
+    assert "cart_id" not in translated("Cart Emptied", {"cart_id": ""}).properties

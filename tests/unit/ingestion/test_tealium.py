@@ -189,3 +189,35 @@ def test_what_is_wrong(changes: dict[str, Any], name: str) -> None:
     (found,) = tealium_events(PURCHASE | changes, CALL)
     assert isinstance(found, EventError), found
     assert str(found).startswith(f"{name}: ")
+
+
+@pytest.mark.parametrize(
+    ("told", "products"),
+    [
+        ({"cart_product_id": []}, []),
+        ({"cart_total_items": "0"}, []),
+        ({"cart_product_id": [], "cart_product_sku": ["s"]}, [{"sku": "s"}]),
+        ({"cart_product_id": ""}, None),
+        ({"cart_product_category": []}, None),
+        ({}, None),
+    ],
+)
+def test_a_view_of_an_empty_cart(told: dict[str, Any], products: Any) -> None:
+    """An empty list of ids, or a count of 0, says that nothing is in the cart; what is not known says nothing.
+
+    Killed by: leaving out an empty list of products; taking any empty list for one of the cart.
+    """
+    (found,) = tealium_events({"tealium_event": "cart_view", "customer_id": "u"} | told, CALL)
+    assert isinstance(found, Incoming), found
+    lines = found.properties.get("products")
+    assert (lines and [{"sku": line["sku"]} for line in lines]) == products if products else lines == products
+
+
+def test_cart_empty() -> None:
+    """`cart_empty` is Cart Emptied, of the cart it names if it names one.
+
+    Killed by: its name not being translated.
+    """
+    (found,) = tealium_events({"tealium_event": "cart_empty", "customer_id": "u", "cart_id": "c"}, CALL)
+    assert isinstance(found, Incoming), found
+    assert (found.name, found.properties["cart_id"]) == ("Cart Emptied", "c")

@@ -111,6 +111,21 @@ def test_a_stated_value_is_believed() -> None:
     assert fold(cart, added("a")).value == 30
 
 
+def test_a_view_of_nothing() -> None:
+    """A view that lists no products, or only lines of none, shows that the cart is empty from then on.
+
+    Killed by: fold passing over empty lists; keeping lines of no pieces.
+    """
+    for line in ([], [Product(product_id="a", quantity=0)]):
+        seen = CartViewed(event_id="e", occurred_at=START + timedelta(hours=1), products=tuple(line), value=Decimal(9))
+        cart = fold(folded(added("a")), seen)
+        assert cart.is_empty
+        assert cart.value == 0
+        assert cart.touched_at == seen.occurred_at
+        assert cart.closed_at is not None
+        assert START < cart.closed_at < seen.occurred_at
+
+
 def test_a_view_without_content() -> None:
     """A cart that was looked at, without saying what is in it, is as it was."""
     cart = folded(added("a"))

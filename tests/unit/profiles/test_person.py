@@ -10,7 +10,7 @@ import pytest
 
 from events import FileDownloaded, Identified, OrderCompleted, Product, ProductViewed
 from profiles.person import Person
-from profiles.segments import HIGH_VALUE, segments_of
+from profiles.segments import HIGH_VALUE
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -145,8 +145,12 @@ def test_no_journey_learns_who_it_is() -> None:
 
 def test_segments() -> None:
     """High value: bought at least twice, for enough; at risk: bought once and gone for a month; newcomer: nothing bought."""
-    assert segments_of(0, Decimal(0), None, NOW) == {"newcomer"}
-    assert segments_of(2, HIGH_VALUE, NOW, NOW) == {"high_value"}
-    assert segments_of(1, HIGH_VALUE, NOW, NOW) == frozenset()
-    assert segments_of(2, HIGH_VALUE, NOW - 30 * DAY, NOW) == {"high_value", "at_risk"}
-    assert segments_of(1, Decimal(1), NOW - 30 * DAY + timedelta(seconds=1), NOW) == frozenset()
+
+    def found(orders: int, spent: Decimal, seen: datetime | None) -> frozenset[str]:
+        return Person("u", NOW, orders=orders, spent=spent, last_seen_at=seen).profile(NOW).segments
+
+    assert found(0, Decimal(0), None) == {"newcomer"}
+    assert found(2, HIGH_VALUE, NOW) == {"high_value"}
+    assert found(1, HIGH_VALUE, NOW) == frozenset()
+    assert found(2, HIGH_VALUE, NOW - 30 * DAY) == {"high_value", "at_risk"}
+    assert found(1, Decimal(1), NOW - 30 * DAY + timedelta(seconds=1)) == frozenset()
