@@ -6,16 +6,20 @@ import json
 import sys
 import tempfile
 import time
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
+import psutil
 import typer
 import uvloop
 from rich.console import Console
+from rich.progress import Progress, TaskID
 from rich.table import Table
 from temporalio.client import Client
 
-from benchmarks import accepting, flood, guarded, latency, new_run, sleeping, thirty_days, throughput
+from benchmarks import accepting, flood, guarded, latency, new_run, pairs, profiles, sleeping, thirty_days, throughput
 from benchmarks.figures import Bound, median, percentile
 from connect import connect
 from stack import TemporalServer
@@ -32,9 +36,11 @@ def bench(
     only: Annotated[
         str,
         typer.Option(
-            help="throughput, latency, flood, accept, guarded, new-run, thirty-days, or sleeping; all but that if empty."
+            help="throughput, latency, flood, accept, guarded, new-run, thirty-days, sleeping, profiles or pairs; "
+            "all but the last three if empty."
         ),
     ] = "",
+    size: Annotated[float, typer.Option(min=0.001, help="Of pairs: 1.0 is the whole load, 0.1 a tenth of it.")] = 1.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print all figures as one JSON object.")] = False,
 ) -> None:
     """Measure whole journeys a second, the time from a request to the provider's call, and that of thirty days in a test."""
@@ -48,6 +54,10 @@ def bench(
         found += uvloop.run(under_flood(rounds, figures))
     if only == "sleeping":  # takes some ten minutes: only where it is asked for
         found += uvloop.run(asleep(figures))
+    if only == "profiles":  # makes 3 million events first
+        found += uvloop.run(known(figures))
+    if only == "pairs":  # wants PostgreSQL, and some minutes a round
+        found += uvloop.run(pairs.compared(rounds, size, figures, out.print))
     if only in ("", "accept"):
         found += uvloop.run(accepted(rounds, figures))
     if only in ("", "guarded"):
@@ -155,22 +165,31 @@ async def under_flood(rounds: int, figures: dict[str, Any]) -> list[Bound]:
 
 async def asleep(figures: dict[str, Any]) -> list[Bound]:
     """CPU of the whole stack while 10,000 and then 100,000 people sleep and nothing happens."""
-    taken = []
+    taken, before = [], 0
     with tempfile.TemporaryDirectory() as folder:
         async with latency.shipped(Path(folder)) as stack:
-            for before, count in ((0, 0), (0, 10_000), (10_000, 100_000)):
-                await sleeping.put_to_sleep(stack, range(before, count))
+            (server,) = psutil.Process(stack.pid).children()
+            for count in sleeping.STEPS:
+                with Progress(console=out, transient=True) as progress:
+                    task = progress.add_task(f"putting people to sleep, up to {count:,}", total=count - before or None)
+                    await sleeping.put_to_sleep(
+                        stack.front_door, "bench", range(before, count), show=partial(_done, progress, task)
+                    )
+                before = count
                 out.print(f"{count:,} asleep: {sleeping.SECONDS:.0f} s in which nothing happens")
-                taken.append(await sleeping.idle(stack, count))
-    figures["sleeping"] = [vars(turn) for turn in taken]
+                taken.append(await sleeping.idle({"ours": stack.pid, "server": server.pid}, count))
+    figures["sleeping"] = [asdict(turn) for turn in taken]
     for turn in taken:
-        out.print(
-            f"{turn.asleep:,} asleep: {turn.ours * 100:.1f} % of a core ours, {turn.server * 100:.1f} % the server's, "
-            f"{turn.server_mib:.0f} MiB of the server"
-        )
-    few, many = taken[1].ours + taken[1].server, taken[2].ours + taken[2].server
-    shown = f"{few * 100:.1f} % / {many * 100:.1f} % of a core"
-    return [Bound("CPU with 10,000 / 100,000 asleep", shown, "no more than 2 % of a core apart", many - few <= 0.02)]
+        out.print(str(turn))
+    _, few, many = taken
+    out.print(sleeping.of_a_million(few, many))
+    shown = f"{few.whole * 100:.1f} % / {many.whole * 100:.1f} % of a core"
+    limit = f"no more than {sleeping.APART * 100:.0f} % of a core and noise apart"
+    return [Bound("CPU with 10,000 / 100,000 asleep", shown, limit, not sleeping.dearer(few, many))]
+
+
+def _done(progress: Progress, task: TaskID, count: int) -> None:
+    progress.update(task, completed=count)
 
 
 async def accepted(rounds: int, figures: dict[str, Any]) -> list[Bound]:
@@ -217,6 +236,26 @@ async def new_runs(figures: dict[str, Any]) -> list[Bound]:
     figures["new_run_ms"] = {journey: seconds * 1e3 for journey, seconds in more.items()}
     slowest = max(more.values()) * 1e3
     return [Bound("a new run above the SDK's own, slowest journey", f"{slowest:.2f} ms", "≤ 1 ms", slowest <= 1)]
+
+
+async def known(figures: dict[str, Any], people: int = 100_000) -> list[Bound]:
+    """What it takes to know 100,000 people, and whom that keeps waiting."""
+    out.print(f"{people:,} people with {profiles.EVENTS} events each")
+    with tempfile.TemporaryDirectory() as folder:
+        turn = await profiles.turn(Path(folder), people)
+    figures["profiles"] = vars(turn)
+    out.print(f"a profile: p50 {turn.p50 * 1e3:.2f} ms; all segments of everybody: {turn.segments:.1f} s")
+    return [
+        Bound("a profile, p99", f"{turn.p99 * 1e3:.2f} ms", "≤ 2 ms", turn.p99 <= 0.002),
+        Bound("the scores of 100,000 people", f"{turn.scores:.1f} s", "< 30 s", turn.scores < 30),
+        Bound("scores and segments of 100,000 people", f"{turn.whole:.1f} s", "< 60 s", turn.whole < 60),
+        Bound(
+            "another task woken too late meanwhile, p99",
+            f"{turn.late_p99 * 1e3:.0f} ms",
+            "< 50 ms",
+            turn.late_p99 < 0.05,
+        ),
+    ]
 
 
 async def long_journeys(rounds: int, figures: dict[str, Any]) -> list[Bound]:

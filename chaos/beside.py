@@ -15,7 +15,7 @@ from settings import ROOT
 
 from .play import Kind, Play
 from .result import Result, file_of
-from .scenarios import BUSY, SCENARIOS
+from .scenarios import ALONE, BUSY, SCENARIOS
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,14 @@ class Turn:
 
 
 async def side_by_side(turns: Sequence[Turn], play: Play, out: Path, say: Callable[[Result], None]) -> list[Result]:
-    """Play them all in two lanes; `say` is told of each as it ends, `out` is a folder. The results are in the order asked for."""
-    lanes = ([turn for turn in turns if turn.name in BUSY], [turn for turn in turns if turn.name not in BUSY])
+    """Play them in two lanes, then those that want to be alone; the results are in the order asked for.
+
+    `say` is told of each as it ends, `out` is a folder.
+    """
+    lanes = (
+        [turn for turn in turns if turn.name in BUSY - ALONE],
+        [turn for turn in turns if turn.name not in BUSY | ALONE],
+    )
     found: dict[Turn, Result] = {}
 
     async def lane(mine: Sequence[Turn]) -> None:
@@ -43,6 +49,7 @@ async def side_by_side(turns: Sequence[Turn], play: Play, out: Path, say: Callab
     async with asyncio.TaskGroup() as group:
         for mine in lanes:
             group.create_task(lane(mine))
+    await lane([turn for turn in turns if turn.name in ALONE])
     return [found[turn] for turn in turns]
 
 

@@ -18,6 +18,11 @@ class Place:
     url: str
     server: PostgreSQL | None
 
+    @property
+    def doors(self) -> int:
+        """How many front doors, each with its relay, may work on it side by side, where there is something to race for."""
+        return 1 if self.server is None else 2
+
 
 @asynccontextmanager
 async def empty(play: Play) -> AsyncIterator[Place]:

@@ -36,6 +36,7 @@ NOTES = [
     "event has left; profile and open runs must be what the events say, and the same after both orders.",
     "A copy with another body is sent alone, when the original has been answered with 200: its answer must be 409.",
     "What happened 30 days before it was told is stored, counts for the profile, and opens no run.",
+    "On PostgreSQL there are two front doors with their relays, and half of the clients are at each.",
     "Without a worker: what is compared is what was stored and what was opened, not what was sent.",
 ]
 
@@ -62,7 +63,7 @@ async def run(play: Play) -> Result:
         async with (
             databases.empty(once) as place,
             SendGridDouble(keep_bodies=False) as double,
-            shop.opened(once.home, place.url, double, workers=0) as town,
+            shop.opened(once.home, place.url, double, workers=0, doors=place.doors) as town,
         ):
             clients = Clients(once, town, said, play.chances(name))
             part, outcome = await clients.part(name)
@@ -88,7 +89,8 @@ class Clients:
         """Post it all, wait until it has reached Temporal, and compare with what the events say."""
         async with asyncio.TaskGroup() as group:
             for number in range(CLIENTS):
-                group.create_task(self._client(self._postings[number::CLIENTS]))
+                url = self._town.urls[number % len(self._town.urls)]
+                group.create_task(self._client(url, self._postings[number::CLIENTS]))
 
         async def routed() -> bool:
             async with self._town.database.read() as connection:
@@ -118,17 +120,17 @@ class Clients:
         size = len(self._said)
         return Part.of(name, evidence, asked=size, reached=len(self._taken), unit="events"), outcome
 
-    async def _client(self, mine: Sequence[Copy]) -> None:
+    async def _client(self, url: str, mine: Sequence[Copy]) -> None:
         left = [*mine]
         async with httpx.AsyncClient(trust_env=False, timeout=60, auth=(KEY, "")) as http:
             while left:
                 some, left = left[:BATCH], left[BATCH:]
                 same = [each.of for each in some if not each.is_other]
                 if same:
-                    await self._post(http, same)
+                    await self._post(http, url, same)
                 for other in (each for each in some if each.is_other):
                     if other.of.id in self._taken:
-                        await self._post_other(http, other.of)
+                        await self._post_other(http, url, other.of)
                     else:
                         left.append(other)
                 if not same and left:
@@ -136,16 +138,16 @@ class Clients:
                 self._done += len(some)
                 self._play.show("copies", self._done, len(self._postings))
 
-    async def _post(self, http: httpx.AsyncClient, some: list[Original]) -> None:
+    async def _post(self, http: httpx.AsyncClient, url: str, some: list[Original]) -> None:
         body = {"batch": [each.call() for each in some]}
-        answer, _ = await posted(http, f"{self._town.url}/v1/batch", body)
+        answer, _ = await posted(http, f"{url}/v1/batch", body)
         if (answer.status_code, answer.json()) == (200, {"success": True}):
             self._taken.update(each.id for each in some)
         else:
             self._problems.append(f"a batch of originals and copies was answered with {answer.status_code}")
 
-    async def _post_other(self, http: httpx.AsyncClient, original: Original) -> None:
-        answer, _ = await posted(http, f"{self._town.url}/v1/track", original.call(note="another body"))
+    async def _post_other(self, http: httpx.AsyncClient, url: str, original: Original) -> None:
+        answer, _ = await posted(http, f"{url}/v1/track", original.call(note="another body"))
         self._refused += answer.status_code == 409
 
 

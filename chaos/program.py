@@ -29,6 +29,13 @@ class Program:
         return self._process is not None and self._process.poll() is None
 
     @property
+    def pid(self) -> int:
+        """Of the process that runs now; RuntimeError between two."""
+        if self._process is None or self._process.poll() is not None:
+            raise RuntimeError(f"{' '.join(self._words)} does not run: {self.last_words()}")
+        return self._process.pid
+
+    @property
     def is_ready(self) -> bool:
         """Whether it has begun its work since it was last started."""
         if not self.is_alive:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from temporalio.api.enums.v1 import EventType
 
 from ingestion.departures import workflow_id
-from settings import ROOT
 from storage.runs import Place
 from tests.doubles.sendgrid import ACCEPT, Behaviour, SendGridDouble
 from tests.servers import wait_until
 
 from . import databases, shop
+from .edited import with_expiry
 from .evidence import Evidence
 from .play import Play
 from .result import Part
@@ -56,7 +54,7 @@ async def rated(play: Play) -> tuple[Part, str]:
     play = replace(play, home=play.home / "rated")
     play.home.mkdir()
     async with databases.empty(play) as place, SendGridDouble(keep_bodies=False) as double:
-        program = _with_expiry(play.home / "program")
+        program = with_expiry(play.home / "program", TEMPLATES[EXPIRES], "1m")
         async with shop.opened(
             play.home, place.url, double, workers=2, worker=program, JOURNEYMAN_RATES=f"email={rate}"
         ) as town:
@@ -172,13 +170,3 @@ async def _steps(town: Shop, numbers: Iterable[int]) -> dict[str, Step]:
                 due = datetime.fromisoformat(asked["due"])
                 found[keys_of(number)[place]] = Step(due, done.get(event.event_id), place == EXPIRES)
     return found
-
-
-def _with_expiry(folder: Path) -> str:
-    """The project with one template changed as a user changes it; returns its worker."""
-    left_out = shutil.ignore_patterns(".*", "__pycache__", "tests", "docs", "chaos", "benchmarks", "build")
-    shutil.copytree(ROOT, folder, ignore=left_out)
-    for path in (folder / "templates" / "email").glob(f"{TEMPLATES[EXPIRES]}.*"):
-        text = path.read_text(encoding="utf-8")
-        path.write_text(text.replace("\nexpires: 3d\n", "\nexpires: 1m\n"), encoding="utf-8")
-    return str(folder / "worker.py")

@@ -1,4 +1,4 @@
-"""The shipped stack as an operator runs it: Temporal, a front door and workers, each a process of its own."""
+"""The shipped stack as an operator runs it: Temporal, front doors and workers, each a process of its own."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from storage.ledger import Status
 from storage.tables import sends
 from tests import programs
 from tests.doubles.sendgrid import SendGridDouble
-from tests.servers import wait_until
+from tests.servers import free_port, wait_until
 
 from .program import Program
 
@@ -40,13 +40,16 @@ class Shop:
         *,
         workers: int,
         worker: str = "worker.py",
+        doors: int = 1,
         **changes: str,
     ) -> None:
         self.double = double
         self.temporal_kills = 0
         place = programs.Place(home, CAPS="")
         self.server = TemporalServer(home / "temporal", port=place.temporal_port, ui_port=place.ui_port)
-        self.url = f"http://127.0.0.1:{place.port}"
+        ports = [place.port, *(free_port() for _ in range(1, doors))]
+        self.urls = tuple(f"http://127.0.0.1:{port}" for port in ports)
+        self.url = self.urls[0]
         self.secret = place.environment["JOURNEYMAN_SECRET"]
         self.environment = place.environment | {
             "JOURNEYMAN_CAPS": "",
@@ -60,7 +63,17 @@ class Shop:
             "no_proxy": "*",
             **changes,
         }
-        self.door = Program(home / "door.log", self.environment, "starter.py", "serve", ready="Front door")
+        self.doors = [
+            Program(
+                home / (f"door-{number}.log" if number else "door.log"),
+                self.environment | {"JOURNEYMAN_PORT": str(port)},
+                "starter.py",
+                "serve",
+                ready="Front door",
+            )
+            for number, port in enumerate(ports)
+        ]
+        self.door = self.doors[0]
         self.workers = [
             Program(home / f"worker-{number}.log", self.environment, worker, ready='"working"')
             for number in range(workers)
@@ -71,8 +84,10 @@ class Shop:
     async def open(self) -> None:
         """Start it all, and return when it answers."""
         await self.server.start()
-        self.door.start()
-        await self.answers()
+        for door in self.doors:
+            door.start()
+        for url in self.urls:
+            await self.answers(url)
         for worker in self.workers:
             worker.start()
         self.client = await Client.connect(self.server.address)
@@ -80,25 +95,26 @@ class Shop:
 
     async def close(self) -> None:
         """End every process that this has started."""
-        for program in (*self.workers, self.door):
+        for program in (*self.workers, *self.doors):
             program.end()
         await self.server.stop()
         await self.database.close()
 
-    async def answers(self) -> None:
-        """Wait until the front door is healthy."""
+    async def answers(self, url: str = "") -> None:
+        """Wait until the front door is healthy, the first one if none is named."""
+        door = self.doors[self.urls.index(url or self.url)]
 
         async def healthy() -> bool:
             try:
                 async with httpx.AsyncClient(trust_env=False) as http:
-                    return (await http.get(f"{self.url}/health")).status_code == 200
+                    return (await http.get(f"{url or self.url}/health")).status_code == 200
             except httpx.TransportError:
                 return False
 
         try:
             await wait_until(healthy, START)
         except AssertionError:
-            raise RuntimeError(f"the front door does not answer: {self.door.last_words()}") from None
+            raise RuntimeError(f"the front door does not answer: {door.last_words()}") from None
 
     async def kill_temporal(self, away: float) -> None:
         """`kill -9` the server, and start it on its file after so many seconds."""
@@ -118,10 +134,17 @@ class Shop:
 
 @asynccontextmanager
 async def opened(
-    home: Path, url: str, double: SendGridDouble, *, workers: int, worker: str = "worker.py", **changes: str
+    home: Path,
+    url: str,
+    double: SendGridDouble,
+    *,
+    workers: int,
+    worker: str = "worker.py",
+    doors: int = 1,
+    **changes: str,
 ) -> AsyncIterator[Shop]:
     """The shop for as long as the block lasts, however it ends; `worker` is the program, `changes` are variables."""
-    shop = Shop(home, url, double, workers=workers, worker=worker, **changes)
+    shop = Shop(home, url, double, workers=workers, worker=worker, doors=doors, **changes)
     try:
         await shop.open()
         yield shop
