@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -16,6 +15,7 @@ import psutil
 from sqlalchemy import func, select
 
 from benchmarks.figures import percentile
+from benchmarks.line import line
 from storage.database import Database
 from storage.tables import events
 from tests.servers import free_port, wait_until
@@ -60,7 +60,7 @@ async def turn(which: str, folder: Path, batch: int) -> Accepted:
 
 
 class Load:
-    """Clients that each wait for an answer before they send again. Raw sockets: a client library would need more CPU than the door."""
+    """Clients that each wait for an answer before they send again."""
 
     def __init__(self, port: int, batch: int) -> None:
         self._port = port
@@ -75,26 +75,14 @@ class Load:
         await asyncio.gather(*(self._client(over) for _ in range(CONNECTIONS)))
 
     async def _client(self, over: float) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
-        while time.monotonic() < over:
-            request = self._request()
-            began = time.monotonic()
-            writer.write(request)
-            head = await reader.readuntil(b"\r\n\r\n")
-            assert head.startswith(b"HTTP/1.1 200 "), head[:60]
-            length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
-            await reader.readexactly(int(length.partition(b":")[2]))
-            self.seconds.append(time.monotonic() - began)
-            self.accepted += self._batch
-        writer.close()
-        await writer.wait_closed()
-
-    def _request(self) -> bytes:
-        messages = [self._message() for _ in range(self._batch)]
-        path, body = ("track", messages[0]) if self._batch == 1 else ("batch", {"batch": messages})
-        raw = json.dumps(body, separators=(",", ":")).encode()
-        head = f"POST /v1/{path} HTTP/1.1\r\nHost: door\r\nAuthorization: Bearer bench\r\nContent-Length: {len(raw)}\r\n\r\n"
-        return head.encode() + raw
+        async with line(self._port, "bench") as door:
+            while time.monotonic() < over:
+                messages = [self._message() for _ in range(self._batch)]
+                path, body = ("track", messages[0]) if self._batch == 1 else ("batch", {"batch": messages})
+                began = time.monotonic()
+                await door.post(f"/v1/{path}", body)
+                self.seconds.append(time.monotonic() - began)
+                self.accepted += self._batch
 
     def _message(self) -> dict[str, object]:
         self._number += 1

@@ -3,44 +3,41 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-import httpx
-
 from storage.ledger import send_key, step_key
 
 from .fleet import KEY
+from .line import line
 
 CLIENTS = 32
-"""Connections that each wait for an answer before they send again, spread over all doors."""
+"""Connections at each door, that each wait for an answer before they send again."""
 BATCH = 5
 """Events of one person in one call, as a page's script collects them; a purchase comes alone."""
 Message = dict[str, Any]
 
 
 class Crowd:
-    """Notes the ids of all events that were acknowledged."""
+    """Knows the doors by their ports, and notes the ids of all events that were acknowledged."""
 
-    def __init__(self, doors: Sequence[str]) -> None:
+    def __init__(self, doors: Sequence[int]) -> None:
         self._doors = doors
         self.acknowledged: set[str] = set()
 
     async def say(self, messages: Iterable[Message], *, together: int = BATCH) -> None:
         """Post these in calls of so many, as fast as they are answered."""
         calls = _calls(iter(messages), together)
-        limits = httpx.Limits(max_connections=CLIENTS, max_keepalive_connections=CLIENTS)
-        async with httpx.AsyncClient(trust_env=False, auth=(KEY, ""), timeout=60, limits=limits) as http:
-            await asyncio.gather(*(self._client(http, number, calls) for number in range(CLIENTS)))
+        await asyncio.gather(*(self._client(number, calls) for number in range(CLIENTS * len(self._doors))))
 
-    async def _client(self, http: httpx.AsyncClient, number: int, calls: Iterator[list[Message]]) -> None:
-        url = f"{self._doors[number % len(self._doors)]}/v1/batch"
-        for batch in calls:
-            answer = await http.post(url, json={"batch": batch})
-            answer.raise_for_status()
-            assert answer.json() == {"success": True}, "a front door has refused an event"
-            self.acknowledged.update(message["messageId"] for message in batch)
+    async def _client(self, number: int, calls: Iterator[list[Message]]) -> None:
+        async with line(self._doors[number % len(self._doors)], KEY) as door:
+            for batch in calls:
+                answer = await door.post("/v1/batch", {"batch": batch})
+                assert json.loads(answer) == {"success": True}, "a front door has refused an event"
+                self.acknowledged.update(message["messageId"] for message in batch)
 
 
 def people(name: str, count: int) -> list[str]:

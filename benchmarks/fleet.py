@@ -37,7 +37,8 @@ class Fleet:
     """So many of each, at work."""
 
     ground: Ground
-    doors: tuple[str, ...]
+    doors: tuple[int, ...]
+    """Their ports."""
     serving: tuple[Program, ...]
     working: tuple[Program, ...]
 
@@ -91,7 +92,7 @@ async def fleet(ground: Ground, name: str, of_each: int) -> AsyncIterator[Fleet]
             await answers(place, PATIENCE)
         for program in working:
             await program.says('"working"', PATIENCE)
-        doors = tuple(f"http://127.0.0.1:{place.port}" for place in places)
+        doors = tuple(place.port for place in places)
         yield Fleet(ground, doors, tuple(serving), tuple(working))
         for program in (*serving, *working):
             await program.interrupt(PATIENCE)

@@ -32,6 +32,8 @@ WARM = 32
 PATIENCE = 300.0
 FASTER, FLAT = 1.5, 1.15
 """How much more two of each must do in a second; or, where the machine has no room for that, how much more CPU they may use."""
+FULL = 0.85
+"""The share of the whole machine, clients and servers included, from which on it has no room: hardly any load uses all."""
 
 
 @dataclass(frozen=True)
@@ -155,12 +157,12 @@ def _shown(turn: Turn) -> str:
 
 
 def _judged(load: str, pairs: list[Pair]) -> Bound:
-    """By the rate where one of each has left the machine room for so much more, else by our own CPU for each event."""
+    """By the rate where two of each have left the machine idle, else by our own CPU for each event."""
     rate = median([pair.two.rate / pair.one.rate for pair in pairs])
     cpu = median([pair.two.ours / pair.one.ours for pair in pairs])
-    busy = median([pair.one.busy for pair in pairs])
-    shown = f"{rate:.2f} of the rate, {cpu:.2f} of the CPU; one of each: {busy:.0%} busy"
-    if busy * FASTER <= 1:
+    busy = median([pair.two.busy for pair in pairs])
+    shown = f"{rate:.2f} of the rate, {cpu:.2f} of the CPU; two of each: {busy:.0%} busy"
+    if busy < FULL:
         return Bound(f"{load}, two of each / one", shown, f"≥ {FASTER} of the rate", rate >= FASTER)
     return Bound(f"{load}, two of each / one", shown, f"no room: ≤ {FLAT} of the CPU", rate >= FASTER or cpu <= FLAT)
 

@@ -141,7 +141,7 @@ class Relay:
 
     async def _person(self, user_id: str, slots: asyncio.Semaphore) -> None:
         try:
-            async with self._hands.holding(user_id) as mine:
+            async with self._hands.holding(user_id, if_unrouted=True) as mine:
                 while mine and await self.route(user_id):
                     pass
         except Exception as error:

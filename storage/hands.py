@@ -7,13 +7,23 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, case, false, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from .database import Database, lock_number
+from .tables import routing
 
 TAKE = select(func.pg_try_advisory_lock(bindparam("number")))
+TAKE_IF_UNROUTED = select(
+    case(
+        (
+            select(routing.c.seq).where(routing.c.user_id == bindparam("user")).exists(),
+            func.pg_try_advisory_lock(bindparam("number")),
+        ),
+        else_=false(),
+    )
+)
 GIVE_BACK = select(func.pg_advisory_unlock(bindparam("number")))
 KEEPALIVE = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
 """A machine that vanishes with persons in hand has given them back after 25 seconds; a process that dies, at once."""
@@ -41,14 +51,17 @@ class Hands:
             )
 
     @asynccontextmanager
-    async def holding(self, user_id: str) -> AsyncIterator[bool]:
-        """Whether the person is ours until the end of the block; False, at once, while somebody else has them."""
+    async def holding(self, user_id: str, *, if_unrouted: bool = False) -> AsyncIterator[bool]:
+        """Whether the person is ours until the end of the block; False, at once, while somebody else has them.
+
+        With `if_unrouted` also where nothing of the person waits any more: another relay was quicker.
+        """
         if user_id in self._held:
             yield False
             return
         self._held.add(user_id)
         try:
-            mine = await self._ask(TAKE, user_id)
+            mine = await self._ask(TAKE_IF_UNROUTED if if_unrouted else TAKE, user_id)
             try:
                 yield mine
             finally:
@@ -70,7 +83,8 @@ class Hands:
             try:
                 if self._session is None:
                     self._session = await self._engine.connect()
-                return bool(await self._session.scalar(statement, {"number": lock_number("person", user_id)}))
+                names = {"user": user_id, "number": lock_number("person", user_id)}
+                return bool(await self._session.scalar(statement, names))
             except BaseException:
                 # Whether the lock was taken is not known: with the session every lock of it goes.
                 await self._forget()

@@ -178,6 +178,22 @@ async def test_in_hand(url: str) -> None:
     await other.close()
 
 
+@pytest.mark.server
+async def test_nothing_waits(temporal: TemporalServer, url: str, tmp_path: Path) -> None:
+    """Nobody is taken in hand for events that another relay has routed by then.
+
+    Killed by: taking the lock whatever waits.
+    """
+    async with staged(url, temporal.address, tmp_path, relaying=False) as stage:
+        hands, user = Hands(stage.database), somebody()
+        async with hands.holding(user, if_unrouted=True) as mine:
+            assert not mine
+        await stage.take(stage.event(user, "Signed Up"))
+        async with hands.holding(user, if_unrouted=True) as mine:
+            assert mine
+        await hands.close()
+
+
 async def test_a_relay_that_is_gone(url: str) -> None:
     """Whoever was in the hands of a relay that is gone can be taken by another."""
     one, other = Hands(Database(url)), Hands(Database(url))
