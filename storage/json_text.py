@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pydantic_core import PydanticSerializationError, from_json, to_json
+from pydantic_core import PydanticSerializationError, from_json, to_json, to_jsonable_python
 
 
 def written(value: Any) -> str:
@@ -13,7 +13,7 @@ def written(value: Any) -> str:
     try:
         return to_json(value).decode()
     except PydanticSerializationError:
-        return json.dumps(value)
+        return json.dumps(value, default=to_jsonable_python)
 
 
 def read(value: str) -> Any:
