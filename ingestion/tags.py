@@ -50,8 +50,8 @@ def translated(message: Incoming) -> Incoming:
         if (mapped := [_line(line) for line in told if isinstance(line, Mapping)]) or not told:
             properties["products"] = mapped
     if name in SINGLE:
-        first = next(iter(properties.get("products") or []), None)
-        properties = _line(properties) if first is None else properties | first
+        listed = properties.get("products")
+        properties = properties | listed[0] if isinstance(listed, list) and listed else _line(properties)
     if "value" not in properties and name in ("Cart Viewed", "Checkout Started", "Order Completed"):
         total = properties.get("total", properties.get("revenue"))
         if total is not None:

@@ -15,6 +15,8 @@ from sqlalchemy.pool import QueuePool
 from .json_text import read, written
 
 BUSY_MS = 15_000
+CACHE_KB = 16_384
+"""Of pages, that each connection may hold: it fills as the file grows, and the system has them once more."""
 READERS = 4
 
 
@@ -132,7 +134,7 @@ def _engine(url: Any, synchronous: str, connections: int) -> Engine:
         connection.isolation_level = None  # the driver would begin DEFERRED: two claims could pass a cap of one
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout={BUSY_MS}")
-        for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON", "cache_size=-65536"):
+        for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON", f"cache_size=-{CACHE_KB}"):
             cursor.execute(f"PRAGMA {pragma}")
         if connections == 1:
             cursor.execute("PRAGMA busy_timeout=0")

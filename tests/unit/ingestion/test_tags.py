@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from errors import EventError
 from events import Event, OrderCompleted, ProductAdded
 from ingestion.incoming import Incoming
 from ingestion.segment import Call, messages
@@ -104,6 +105,25 @@ def test_amounts_are_never_rounded() -> None:
     """An amount keeps every digit that was sent."""
     found = translated("Order Completed", {"value": 0.1, "products": [{"price": 19.99, "quantity": 1}]})
     assert (found.properties["value"], found.properties["products"][0]["price"]) == ("0.1", "19.99")
+
+
+@pytest.mark.parametrize("products", ["x", 1, True, {"product_id": "p"}])
+@pytest.mark.parametrize("name", ["Product Added", "add_to_cart"])
+def test_no_list_of_products(name: str, products: Any) -> None:
+    """T18: products that are no list are told to whoever sent them, also with an event of one product.
+
+    Killed by: taking the first of whatever `products` is.
+    """
+    body = {"userId": "u", "event": name, "properties": {"product_id": "a", "products": products}}
+    (found,) = messages(body, Call("track", NOW, None, {}))
+    assert isinstance(found, EventError)
+    assert str(found).startswith("Product Added: products:")
+
+
+@pytest.mark.parametrize("products", [None, [], ["x"], [None]])
+def test_products_that_are_none(products: Any) -> None:
+    """An event of one product that lists no other is that product."""
+    assert translated("Product Added", {"product_id": "a", "products": products}).properties["product_id"] == "a"
 
 
 def test_segment_names_of_the_total() -> None:
