@@ -117,7 +117,7 @@ def test_no_list_of_products(name: str, products: Any) -> None:
     body = {"userId": "u", "event": name, "properties": {"product_id": "a", "products": products}}
     (found,) = messages(body, Call("track", NOW, None, {}))
     assert isinstance(found, EventError)
-    assert str(found).startswith("Product Added: products:")
+    assert str(found).startswith("Product Added: products: Input should be a list.")
 
 
 @pytest.mark.parametrize("products", [None, [], ["x"], [None]])
