@@ -92,9 +92,7 @@ def checked(incoming: Incoming) -> Incoming:
             first = error.errors(include_input=False, include_url=False, include_context=False)[0]
             place = ".".join(str(part) for part in first["loc"])
             told = first["msg"].replace("a valid tuple", "a list")  # whoever sends JSON knows no tuples
-            raise EventError(
-                f"{incoming.name}: {place}: {told}. Mend that field and send the event again."
-            ) from None
+            raise EventError(f"{incoming.name}: {place}: {told}. Mend that field and send the event again.") from None
     return incoming
 
 
