@@ -116,7 +116,11 @@ class Program:
         """Ctrl-C; returns the exit code."""
         assert self._process is not None
         self._process.send_signal(signal.SIGINT)
-        return await asyncio.to_thread(self._process.wait, timeout)
+        try:
+            return await asyncio.to_thread(self._process.wait, timeout)
+        except subprocess.TimeoutExpired:
+            left = [process.cmdline()[-3:] for process in self.family()]
+            raise AssertionError(f"still there {timeout} s after Ctrl-C: {left}\n{self.log.read_text()}") from None
 
     async def ended(self, timeout: float = 30) -> int:
         """Wait until it has ended by itself; returns the exit code."""

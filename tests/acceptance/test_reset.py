@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import AsyncIterator
 
 from tests.acceptance.support import points, reset, walk_on
 from tests.doubles.sendgrid import SendGridDouble
@@ -24,7 +25,7 @@ async def test_reset_and_second_pass(mailing: Stage, double: SendGridDouble, use
         await mailing.wake(JOURNEY, user)
         assert len(await mailing.sent(user, 2 * visit - 1)) == 2 * visit - 1
         await sleeps(mailing, user)
-        for point in range(len(await points(mailing, JOURNEY, user))):
+        async for point in each_point(mailing, user):
             await reset(mailing, JOURNEY, user, point=point)
             await sleeps(mailing, user)
         assert sent(double) == {"we_miss_you": visit, "last_offer": visit - 1}
@@ -32,7 +33,7 @@ async def test_reset_and_second_pass(mailing: Stage, double: SendGridDouble, use
         await mailing.wake(JOURNEY, user)
         assert (await mailing.result(JOURNEY, user))["outcome"] == "went to its end"
         assert len(await mailing.sent(user, 2 * visit)) == 2 * visit
-        for point in range(len(await points(mailing, JOURNEY, user))):
+        async for point in each_point(mailing, user):
             await reset(mailing, JOURNEY, user, point=point)
             await walk_on(mailing, JOURNEY, user)
             account = await mailing.result(JOURNEY, user)
@@ -42,6 +43,14 @@ async def test_reset_and_second_pass(mailing: Stage, double: SendGridDouble, use
             await mailing.happens(mailing.event(user, "Page Viewed", path="/again"))
     assert max(double.accepted.values()) == 1
     assert len(double.accepted) == len(await mailing.sends(user)) == 4
+
+
+async def each_point(stage: Stage, user: str) -> AsyncIterator[int]:
+    """The numbers of all points of the run that stands there by then: after a reset it may have fewer than before."""
+    point = 0
+    while point < len(await points(stage, JOURNEY, user)):
+        yield point
+        point += 1
 
 
 async def sleeps(stage: Stage, user: str) -> None:

@@ -7,6 +7,7 @@ from temporalio.client import WorkflowUpdateFailedError
 
 from storage.ledger import kept
 from tests.acceptance.details import details
+from tests.servers import wait_until
 from tests.stage import Stage, kinds
 
 
@@ -40,5 +41,10 @@ async def test_by_support(stage: Stage, user: str) -> None:
     async with stage.database.read() as connection:
         (message,) = await kept(connection, user_id=user)
     assert "€75.00" in message.rendered["text"]
-    told = (await details(stage, "cart_abandonment", user, "c")).splitlines()
-    assert [line for line in told if "began" in line] == [line for line in told if line.endswith(": began")] != []
+
+    async def began() -> list[str]:
+        told = await details(stage, "cart_abandonment", user, "c")
+        return [line for line in told.splitlines() if "began" in line]
+
+    told = await wait_until(began)
+    assert [line for line in told if not line.endswith(": began")] == []

@@ -54,7 +54,12 @@ async def test_twice_by_the_same_id(shop: Shop) -> None:
     Killed by: forgetting an event that a beacon took, or giving it a new id.
     """
     page = await shop.visit()
+
+    async def nothing_left() -> bool:
+        return await kept(page) == []
+
     await shop.events(count=1)
+    await wait_until(nothing_left, 20)
     await page.evaluate(
         """() => {
             window.bodies = [];
@@ -68,9 +73,6 @@ async def test_twice_by_the_same_id(shop: Shop) -> None:
     )
     (row,) = await shop.events("One", count=1)
     assert await kept(page) == [row.event_id]
-
-    async def nothing_left() -> bool:
-        return await kept(page) == []
 
     await wait_until(nothing_left, 20)
     told = [json.loads(body)["batch"] for body in await page.evaluate("bodies")]
