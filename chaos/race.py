@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 from sqlalchemy import select
-from temporalio.client import WorkflowExecutionStatus
+from temporalio.client import WorkflowExecution, WorkflowExecutionStatus
 
 from ingestion.departures import ENTRY
 from storage.routing import backlog
@@ -30,6 +31,8 @@ TITLE = "A race at the door"
 FULL, CLIENTS, TOGETHER = 500, 16, 5
 SETTLED = 300
 """Seconds within which the last run must be open or closed."""
+LISTED = 30
+"""Seconds within which the server must list each run whose start it has acknowledged."""
 NOTES = [
     "Each client posts one event for the key: a refund, which begins the journey anew whenever none is open, or a "
     "cancellation, which ends it. In which order they were accepted is read afterwards; what must follow is told from that.",
@@ -188,9 +191,25 @@ async def _runs(town: Shop) -> dict[str, tuple[list[str], str | None]]:
         goal = GOAL.match(told["outcome"])
         return told.get("untaken", []), goal[1] if goal else None
 
-    found = [run async for run in town.client.list_workflows('WorkflowType = "race"')]
-    openers = [str(await run.memo_value(ENTRY)) for run in found]
+    found, openers = await _listed(town)
     accounts = await asyncio.gather(
         *(account(run.id, run.run_id, stop=run.status is WorkflowExecutionStatus.RUNNING) for run in found)
     )
     return dict(zip(openers, accounts, strict=True))
+
+
+async def _listed(town: Shop) -> tuple[list[WorkflowExecution], list[str]]:
+    """All runs, with the events that opened them. The server lists a run a moment after it has acknowledged its start."""
+    started = select(entries.c.event_id).where(entries.c.state == "started")
+    async with town.database.read() as connection:
+        expected = {row.event_id for row in await connection.execute(started)}
+    found, openers = list[WorkflowExecution](), list[str]()
+
+    async def complete() -> bool:
+        found[:] = [run async for run in town.client.list_workflows('WorkflowType = "race"')]
+        openers[:] = [str(await run.memo_value(ENTRY)) for run in found]
+        return expected <= set(openers)
+
+    with suppress(AssertionError):  # Then it has not begun, and whoever compares says so.
+        await wait_until(complete, LISTED)
+    return found, openers

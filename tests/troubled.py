@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import logging
+import os
 import sys
 from typing import Any
 from uuid import uuid4
@@ -92,3 +93,6 @@ async def main() -> None:
 if __name__ == "__main__":
     logs.configure()
     asyncio.run(main())
+    sys.stderr.flush()
+    # As starter.py ends: a thread of the SDK that still runs while the interpreter goes can abort it.
+    os._exit(0)
