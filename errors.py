@@ -12,6 +12,7 @@ JourneymanError
 │   └── NotPermitted         403: the key is right, and opens other doors
 ├── TooBusy                  429: too many events wait to be stored; nothing of this was
 ├── TemplateError            a template is missing or cannot be rendered
+├── ReportError              a report is asked for that there is none of: days that are none; 400
 ├── NotInDoubt               support settles a message that has been settled meanwhile: nothing is changed
 └── ProviderError            a provider did not accept a message
     ├── NeverSent            it never left this machine: safe to try again
@@ -89,6 +90,12 @@ class TooBusy(JourneymanError):
 
 class TemplateError(JourneymanError):
     """A template is missing, malformed, or refused its data."""
+
+
+class ReportError(JourneymanError):
+    """There is no such report: the text names what was asked for, and what is expected."""
+
+    reason = "invalid"
 
 
 class NotInDoubt(JourneymanError):

@@ -130,6 +130,12 @@ class Product(Fact):
     image_url: Link | None = None
 
 
+class Recommended(Product):
+    """A product that the person may like next, as it is offered now; `price` is in `currency` (ISO 4217)."""
+
+    currency: Currency | None = None
+
+
 class Basket(Fact):
     """What carts, checkouts and orders have in common; `value` is in `currency` (ISO 4217)."""
 
@@ -385,3 +391,11 @@ class InAppClicked(Activity):
     topic: Text | None = None
     send_key: Key | None = None
     link: Link | None = None
+
+
+class PushTapped(Activity):
+    """A push notification was tapped, as the app tells."""
+
+    event_name: ClassVar[str] = "Push Notification Tapped"
+    template: Text | None = None
+    send_key: Key | None = None

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
-from events import Event
+from events import Event, Product
 
 Channel = Literal["email", "push", "in_app", "webhook"]
-Data = Event | str | int | bool | Decimal | None
+Data = Event | str | int | bool | Decimal | tuple[Product, ...] | None
 """What a template may be given beside the person: facts and plain values."""
 
 
@@ -49,6 +49,11 @@ def in_app(template: str, *, unless: tuple[type[Event], ...] = (), **data: Data)
 def webhook(template: str, *, unless: tuple[type[Event], ...] = (), **data: Data) -> Message:
     """A call to another program; the first part of `template` names its endpoint, `crm` in "crm/tagged"."""
     return Message("webhook", template, data, unless)
+
+
+def message(template: str, *, channel: Channel, unless: tuple[type[Event], ...] = (), **data: Data) -> Message:
+    """The same through a channel that the journey has asked for: `channel=await user.best_channel()`."""
+    return Message(channel, template, data, unless)
 
 
 def first_of(first: Message, *others: Message) -> FirstOf:

@@ -37,6 +37,7 @@ from ingestion.pages import Pages
 from ingestion.people import people_routes
 from ingestion.preferences import Offer, preference_routes
 from ingestion.relay import Relay
+from ingestion.report_page import Reports, report_routes
 from ingestion.segment_webhook import segment_webhook_routes
 from ingestion.sendgrid_webhook import sendgrid_webhook
 from ingestion.server_tags import server_tag_routes
@@ -184,6 +185,9 @@ def app_of(
         *server_tag_routes(door.intake),
         *snippet_routes(),
         *people_routes(database, Opaque(settings.secret_key()), door.keys, settings.default_zone),
+        *report_routes(
+            Reports(database, holdout=settings.holdout, zone=settings.default_zone), door.keys, settings.shop_name
+        ),
         openapi_route(),
         metrics_route(database, door.keys, queues),
         *inbox_routes(

@@ -24,6 +24,7 @@ from ingestion.brokers.rabbitmq import RabbitMQ
 from ingestion.origins import Origins, read_origins
 from ingestion.signature import WebhookKey
 from messages import Channel
+from profiles.dates import Every, read_dates
 
 ROOT = Path(__file__).parent
 TOPIC = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -77,7 +78,7 @@ class Settings(BaseSettings):
     rates: str = ""
     """Messages a second by channel, over all workers together, as "email=100, push=500"; no limit for the others."""
     date_traits: str = "trial_ends_at, renews_at"
-    """Traits whose dates journeys may see and wait for, separated by commas."""
+    """Traits whose dates journeys may see and wait for, separated by commas; of `birthday=yearly` only the day, not the year."""
     profile_traits: str = ""
     """Other traits that journeys may see, separated by commas; they enter Temporal."""
     holdout: Annotated[float, Field(ge=0, le=50)] = 0
@@ -231,8 +232,9 @@ class Settings(BaseSettings):
         generated = [] if self.write_keys else [self._kept("page-key")]
         return frozenset(_split(self.page_keys) or generated)
 
-    def dates(self) -> frozenset[str]:
-        return frozenset(_split(self.date_traits))
+    def dates(self) -> dict[str, Every]:
+        """Traits whose dates journeys may see, and how much of each."""
+        return read_dates(self.date_traits)
 
     def secret_key(self) -> str:
         """The secret, generated at its first use where none is set."""

@@ -36,7 +36,8 @@ def read_call(body: str, data: Iterable[tuple[str, str]]) -> BoundTemplate:
                 f"end {node} with `| json`, without quotes around it, so that any value stays one value"
             )
     names = {name: sample_of(kind) for name, kind in data}
-    for known in (dict.fromkeys(names), names):
+    some = {"recommendations": [sample_of("Recommended")] * 2}
+    for known in (dict.fromkeys(names), some | names):
         fill_call(template, NOBODY | {"unsubscribe_url": None} | known)
     return template
 

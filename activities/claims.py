@@ -23,6 +23,7 @@ from .attempts import again, all_refused, answer_of, doubt, goes_again, in_doubt
 from .drafting import Draft, address_of
 from .front_matter import MessageDetails
 from .guard import EARLY, Guard, Moments
+from .promptness import has_rested, milliseconds, took
 from .reach import Reach
 from .rendering import Templates
 from .timing import Timing
@@ -49,6 +50,7 @@ class Claim:
     draft: Draft
     since: datetime
     valid_for: timedelta | None
+    has_rested: bool = False
 
 
 class Claims:
@@ -156,9 +158,11 @@ class Claims:
         expires = draft.details.expires
         if draft.request.channel in self._provided:
             await put_send(self._database, connection, claim)
-            return Claim(claim, draft, line.at, None if expires is None else expires - (now.journey - wanted))
+            valid_for = None if expires is None else expires - (now.journey - wanted)
+            return Claim(claim, draft, line.at, valid_for, has_rested(line))
         # Our own outbox is a table of this database: claimed, delivered and settled in one transaction.
-        gone = replace(claim, status="accepted", until=None, provider="outbox")
+        after = None if has_rested(line) else await took(connection, line.entry_id, line.at, now.machine)
+        gone = replace(claim, status="accepted", until=None, provider="outbox", took_ms=milliseconds(after))
         expires_at = None if expires is None else wanted + expires
         await keep(self._database, connection, gone, asdict(draft.rendered), expires_at)
         await put_send(self._database, connection, gone)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -54,7 +55,16 @@ class Drafting:
         self._templates = templates
         self._links = links
 
-    def draft(self, person: Person, profile: Profile, message: MessageRequest) -> Draft:
+    def asks(self, person: Person, message: MessageRequest) -> frozenset[str]:
+        """What the message would tell that has to be looked up first; nothing where there is no such template."""
+        try:
+            return self._templates.asks(message.channel, message.template, person.language)
+        except TemplateError:
+            return frozenset()
+
+    def draft(
+        self, person: Person, profile: Profile, message: MessageRequest, recommended: Sequence[Mapping[str, Any]] = ()
+    ) -> Draft:
         """The message as this person would see it; a template that cannot render raises an error that is tried again."""
         try:
             details = self._templates.details(message.channel, message.template)
@@ -65,7 +75,7 @@ class Drafting:
                 message.channel,
                 message.template,
                 language=person.language,
-                data={**message.data, "unsubscribe_url": url or None},
+                data={"recommendations": [*recommended], **message.data, "unsubscribe_url": url or None},
                 person=known(person, profile),
             )
         except TemplateError as error:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from profiles.dates import Every
 from workflows.clock import at_local
 
 from .caps import Cap
@@ -50,8 +52,8 @@ class Policy:
     active: timedelta = timedelta(minutes=5)
     """How long after the last event a person counts as still being there."""
     default_zone: str = "UTC"
-    dates: frozenset[str] = frozenset()
-    """Traits whose dates journeys may see."""
+    dates: Mapping[str, Every] = field(default_factory=dict)
+    """Traits whose dates journeys may see, and how much of each."""
     traits: frozenset[str] = frozenset()
     """Traits that journeys may see."""
     opt_in: frozenset[str] = frozenset()

@@ -55,6 +55,14 @@ class Reach:
             consent=[Consent(channel=channel, topic=topic, given=given) for (channel, topic), given in sorted(pairs)],
         )
 
+    async def open_to(self, connection: AsyncConnection, person: Person, now: datetime) -> frozenset[Channel]:
+        """Channels that could reach the person now, of which they have not refused everything, and no address is dead."""
+        consents, found = await consents_of(connection, person.user_id), set[Channel]()
+        for channel in self.channels(person, now):
+            if not consents.refuses(channel, EVERY) and await self._dead(connection, person, channel) is None:
+                found.add(channel)
+        return frozenset(found)
+
     async def choose(
         self,
         connection: AsyncConnection,

@@ -20,7 +20,7 @@ from .front_matter import MessageDetails, read_front_matter
 from .mjml import compile_mjml
 from .template_data import one_line, plain, plain_person
 from .template_language import TemplateLanguage, link
-from .template_names import check_names
+from .template_names import asked_of, check_names
 
 FALLBACK_LANGUAGE: Final = "en"
 MAX_SUBJECT: Final = 150
@@ -59,6 +59,8 @@ class _Template:
     file: str
     details: MessageDetails
     parts: dict[str, BoundTemplate]
+    asks: frozenset[str]
+    """What it asks for that is only looked up for who asks."""
 
 
 class Templates:
@@ -83,6 +85,10 @@ class Templates:
         """How a message made from this template is to be treated; TemplateError with close matches if it is unknown."""
         return self._find(channel, template)[FALLBACK_LANGUAGE].details
 
+    def asks(self, channel: Channel, template: str, language: str | None) -> frozenset[str]:
+        """What of `recommendations` and `foretold` the template in that language asks for."""
+        return self._choose(channel, template, language)[1].asks
+
     def render(
         self,
         channel: Channel,
@@ -102,6 +108,7 @@ class Templates:
         names = {**dict.fromkeys(name for name, _ in chosen.details.data), **plain(data)}
         names |= {"person": plain_person(person), "shop": self._shop, "language": spoken, "kind": chosen.details.kind}
         names.setdefault("unsubscribe_url", None)
+        names["recommendations"] = names.get("recommendations") or []
         if channel == "webhook":
             return _call(chosen, names)
         if channel != "email":
@@ -152,13 +159,14 @@ class Templates:
     def _read(self, path: Path, file: str, channel: Channel) -> _Template:
         matter, body = read_front_matter(path.read_text(encoding="utf-8"), channel)
         if channel == "webhook":
-            return _Template(file, matter.details, {"call": read_call(body, matter.details.data)})
+            call = read_call(body, matter.details.data)
+            return _Template(file, matter.details, {"call": call}, asked_of([call]))
         parts = {key: _TEXT.from_string(text) for key, text in matter.texts.items()}
         if channel == "email":
             html, text = compile_mjml(self._document(body))
             parts |= {"html": _HTML.from_string(html), "text": _TEXT.from_string(text)}
         check_names(parts.values(), matter.details.data)
-        return _Template(file, matter.details, parts)
+        return _Template(file, matter.details, parts, asked_of(parts.values()))
 
     def _document(self, body: str) -> str:
         """The body inside the layout, with its parts; both are MJML and Liquid like the body itself."""

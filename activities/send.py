@@ -21,19 +21,21 @@ from profiles.addresses import Addresses
 from profiles.person import Person
 from profiles.unsubscribe_links import UnsubscribeLinks
 from storage.database import DATABASE, UNREACHABLE, Database
-from storage.facts import arrival_of
 from storage.ledger import Send, Status, read_send, settle
 from storage.people import lock_people, read_person, write_people
 from storage.profiles import profile_of
 from workflows.catalogue import Catalogue
-from workflows.requests import BEGIN, PROFILE, SEND, Answer, Pass, SendRequest
+from workflows.profile import Profile
+from workflows.requests import BEGIN, PROFILE, SEND, Answer, MessageRequest, Pass, SendRequest
 
+from .advice import SHOWN, Advice, written
 from .attempts import again, answer_of, doubt
 from .channels.envelope import Provider
 from .claims import LEASE, Claim, Claims, Wanted
 from .drafting import Address, Draft, Drafting, address_of
 from .guard import Guard, Moments
 from .policy import Policy
+from .promptness import milliseconds, took
 from .reach import Reach
 from .rendering import Templates
 from .timing import Timing
@@ -44,8 +46,6 @@ PAUSES = (timedelta(seconds=0.2), timedelta(seconds=1), timedelta(seconds=3))
 """Between attempts to write down what a provider has said."""
 SOON = timedelta(seconds=2)
 """When about a message is tried again that never left this machine."""
-AT_ONCE = timedelta(seconds=2)
-"""How long after an event a journey wants what it has not waited for: Temporal's start and its first task take that at most."""
 log = structlog.get_logger()
 
 
@@ -69,6 +69,8 @@ class Sender:
         self._providers = providers
         self._guard = Guard(database)
         self._reach = Reach(policy, addresses)
+        self.advice = Advice(database, self._reach)
+        """The activities by which a journey asks for what nobody has said."""
         self._drafting = Drafting(templates, links)
         self._claims = Claims(
             database,
@@ -109,6 +111,7 @@ class Sender:
         async with self._database.read() as connection:
             person = await read_person(connection, walk.user) or Person(walk.user, now)
             known = await self._reach.told(connection, person, now)
+        known = await self.advice.foretold(known, now)
         return known.model_dump(mode="json", exclude_defaults=True)
 
     async def perform(self, request: SendRequest, now: Moments) -> Answer:
@@ -124,7 +127,7 @@ class Sender:
             # Rendering comes before the claim, so that the claim is the last thing before the first byte.
             if likely is not None:
                 try:
-                    drafts[likely.channel] = self._drafting.draft(person, profile, likely)
+                    drafts[likely.channel] = await self._draft(person, profile, likely, now)
                 except ApplicationError:
                     # What cannot be rendered must not hide a goal, or the next channel.
                     if not guessing:
@@ -140,6 +143,15 @@ class Sender:
                 case Claim() as claim:
                     if (outcome := await self._hand_over(claim, now)) is not None:
                         return outcome
+
+    async def _draft(self, person: Person, profile: Profile, message: MessageRequest, now: Moments) -> Draft:
+        """The message with all that its template asks for; what it does not ask for is not looked up."""
+        asks = self._drafting.asks(person, message)
+        if "foretold" in asks:
+            profile = await self.advice.foretold(profile, now.journey)
+        offered = "recommendations" in asks and "recommendations" not in message.data
+        recommended = await self.advice.recommended(person.user_id, SHOWN, now.journey) if offered else ()
+        return self._drafting.draft(person, profile, message, written(recommended))
 
     async def _hand_over(self, claim: Claim, now: Moments) -> Answer | None:
         """The provider call and its outcome; None if the next address or channel is to be tried."""
@@ -176,18 +188,20 @@ class Sender:
             unknown = doubt(line, str(error), datetime.now(UTC))
             facts = {"reason": unknown.reason, "until": unknown.until, "provider": provider.name}
             return answer_of(await self._settle(claim, "unknown", **facts))
+        took_ms = await self._took(claim, called_at)
         facts = {"provider": provider.name, "provider_id": provider_id}
-        answer = answer_of(await self._settle(claim, "accepted", **facts))
-        await self._observe(claim, called_at)
-        return answer
+        return answer_of(await self._settle(claim, "accepted", took_ms=took_ms, **facts))
 
-    async def _observe(self, claim: Claim, called_at: datetime) -> None:
-        """How long the event that opened the pass took to the call, if its journey wanted the message at once."""
-        with suppress(*DATABASE):
-            async with self._database.read() as connection:
-                arrived = await arrival_of(connection, claim.line.entry_id)
-            if arrived is not None and claim.since - arrived < AT_ONCE:
-                EVENT_TO_PROVIDER.labels(claim.line.journey).observe((called_at - arrived).total_seconds())
+    async def _took(self, claim: Claim, called_at: datetime) -> int | None:
+        """How long the event that opened the pass took to the call, if nothing had to be waited for."""
+        found = None
+        if not claim.has_rested:
+            with suppress(*DATABASE):
+                async with self._database.read() as connection:
+                    found = await took(connection, claim.line.entry_id, claim.since, called_at)
+        if found is not None:
+            EVENT_TO_PROVIDER.labels(claim.line.journey).observe(found.total_seconds())
+        return milliseconds(found)
 
     async def _settle(self, claim: Claim, status: Status, **facts: Any) -> Send:
         """The line after it was settled: by us, or by a webhook or a later attempt that came before.

@@ -22,7 +22,8 @@ from pydantic import BaseModel
 import events
 from errors import TemplateError
 
-ALWAYS: Final = ("person", "shop", "language", "kind", "subject", "preheader", "unsubscribe_url")
+ALWAYS: Final = ("person", "shop", "language", "kind", "subject", "preheader", "unsubscribe_url", "recommendations")
+FORETOLD: Final = ("buy_probability", "next_category")
 SHOP: Final = ("name", "url", "postal_address", "support_email")
 
 
@@ -48,12 +49,25 @@ def check_names(templates: Iterable[BoundTemplate], data: Iterable[tuple[str, st
     """Raise TemplateError for the first name or field that is not known."""
     scope: dict[str, Shape] = dict.fromkeys(ALWAYS)
     scope["shop"] = Fields(tuple((name, None) for name in SHOP))
+    scope["recommendations"] = Many(_model(events.Recommended))
     scope |= {name: _event(kind) if kind else None for name, kind in data}
     for template in templates:
         names = dict(scope)
         context = RenderContext(template)
         for node in template.nodes:
             _check_node(node, names, context)
+
+
+def asked_of(templates: Iterable[BoundTemplate]) -> frozenset[str]:
+    """What these templates ask for that is only looked up for who asks: `recommendations`, or `foretold` of the person."""
+    found = set[str]()
+    for template in templates:
+        for root, *rest in template.global_variable_segments():
+            if root == "recommendations":
+                found.add("recommendations")
+            elif root == "person" and (not rest or rest[0] in FORETOLD):
+                found.add("foretold")
+    return frozenset(found)
 
 
 def sample_of(kind: str) -> Any:

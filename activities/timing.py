@@ -79,11 +79,13 @@ class Timing:
     def _not_best(self, case: Case) -> Answer | None:
         line, details = case.line, case.details
         hour = best_hour(case.person.hours) if details.moment == "best" and line.channel not in UNSEEN else None
-        if hour is None or case.now.astimezone(case.zone).hour == hour:
+        # By what their visits were counted by, which is no default of ours: UTC where nothing tells a zone.
+        own = zone_of(case.person.believed_zone)
+        if hour is None or case.now.astimezone(own).hour == hour:
             return None
         if line.fence or (line.reason or "").startswith(BEST):
             return None  # Its moment came before: something stronger has moved it, and it goes.
-        until = next_local(case.now, time(hour), case.zone)
+        until = next_local(case.now, time(hour), own)
         moved = self._quiet_until(case, until)
         if details.expires is not None and (moved or until) - case.wanted > details.expires:
             return None  # Better at any hour than not at all.

@@ -19,7 +19,20 @@ from rich.progress import Progress, TaskID
 from rich.table import Table
 from temporalio.client import Client
 
-from benchmarks import accepting, flood, guarded, latency, new_run, pairs, profiles, sleeping, thirty_days, throughput
+from benchmarks import (
+    accepting,
+    flood,
+    guarded,
+    latency,
+    new_run,
+    pairs,
+    profiles,
+    report,
+    report_rows,
+    sleeping,
+    thirty_days,
+    throughput,
+)
 from benchmarks.figures import Bound, median, percentile
 from connect import connect
 from stack import TemporalServer
@@ -36,11 +49,13 @@ def bench(
     only: Annotated[
         str,
         typer.Option(
-            help="throughput, latency, flood, accept, guarded, new-run, thirty-days, sleeping, profiles or pairs; "
-            "all but the last three if empty."
+            help="throughput, latency, flood, accept, guarded, new-run, thirty-days, sleeping, profiles, report or pairs; "
+            "all but the last four if empty."
         ),
     ] = "",
-    size: Annotated[float, typer.Option(min=0.001, help="Of pairs: 1.0 is the whole load, 0.1 a tenth of it.")] = 1.0,
+    size: Annotated[
+        float, typer.Option(min=0.001, help="Of pairs, profiles and report: 1.0 is the whole load, 0.1 a tenth of it.")
+    ] = 1.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print all figures as one JSON object.")] = False,
 ) -> None:
     """Measure whole journeys a second, the time from a request to the provider's call, and that of thirty days in a test."""
@@ -55,7 +70,9 @@ def bench(
     if only == "sleeping":  # takes some ten minutes: only where it is asked for
         found += uvloop.run(asleep(figures))
     if only == "profiles":  # makes 3 million events first
-        found += uvloop.run(known(figures))
+        found += uvloop.run(known(figures, round(100_000 * size)))
+    if only == "report":  # makes a million messages first
+        found += uvloop.run(reported(figures, round(1_000_000 * size)))
     if only == "pairs":  # wants PostgreSQL, and some minutes a round
         found += uvloop.run(pairs.compared(rounds, size, figures, out.print))
     if only in ("", "accept"):
@@ -239,22 +256,38 @@ async def new_runs(figures: dict[str, Any]) -> list[Bound]:
 
 
 async def known(figures: dict[str, Any], people: int = 100_000) -> list[Bound]:
-    """What it takes to know 100,000 people, and whom that keeps waiting."""
+    """What it takes to know 100,000 people, and which sends that keeps waiting."""
     out.print(f"{people:,} people with {profiles.EVENTS} events each")
     with tempfile.TemporaryDirectory() as folder:
         turn = await profiles.turn(Path(folder), people)
-    figures["profiles"] = vars(turn)
+    figures["profiles"] = vars(turn) | {"people": people}
     out.print(f"a profile: p50 {turn.p50 * 1e3:.2f} ms; all segments of everybody: {turn.segments:.1f} s")
+    out.print(f"{turn.sends} messages meanwhile: p50 {turn.send_p50 * 1e3:.0f} ms, p99 {turn.send_p99 * 1e3:.0f} ms")
+    late = f"{turn.late_p99 * 1e3:.0f} ms"
     return [
         Bound("a profile, p99", f"{turn.p99 * 1e3:.2f} ms", "≤ 2 ms", turn.p99 <= 0.002),
-        Bound("the scores of 100,000 people", f"{turn.scores:.1f} s", "< 30 s", turn.scores < 30),
-        Bound("scores and segments of 100,000 people", f"{turn.whole:.1f} s", "< 60 s", turn.whole < 60),
-        Bound(
-            "another task woken too late meanwhile, p99",
-            f"{turn.late_p99 * 1e3:.0f} ms",
-            "< 50 ms",
-            turn.late_p99 < 0.05,
-        ),
+        Bound(f"the scores of {people:,} people", f"{turn.scores:.1f} s", "< 30 s", turn.scores < 30),
+        Bound(f"scores and segments of {people:,} people", f"{turn.whole:.1f} s", "< 60 s", turn.whole < 60),
+        Bound("another task woken too late meanwhile, p99", late, "< 50 ms", turn.late_p99 < 0.05),
+        Bound("a message sent meanwhile, p99", f"{turn.send_p99 * 1e3:.0f} ms", "< 200 ms", turn.send_p99 < 0.2),
+    ]
+
+
+async def reported(figures: dict[str, Any], size: int) -> list[Bound]:
+    """What it takes to count a report of a million messages, and whom that keeps waiting."""
+    with tempfile.TemporaryDirectory() as folder, Progress(console=out) as progress:
+        task = progress.add_task(f"about {size:,} messages", total=round(size / report_rows.EACH))
+        turn = await report.turn(
+            report.address(Path(folder)), size, lambda people: progress.update(task, completed=people)
+        )
+    figures["report"] = vars(turn)
+    out.print(
+        f"{turn.sends:,} messages, {turn.entries:,} entries, {turn.events:,} events; all days in {turn.whole:.1f} s"
+    )
+    late = f"{turn.late_p99 * 1e3:.0f} ms"
+    return [
+        Bound("a report of the last thirty days", f"{turn.month:.1f} s", "< 10 s", turn.month < 10),
+        Bound("another task woken too late meanwhile, p99", late, "< 50 ms", turn.late_p99 < 0.05),
     ]
 
 

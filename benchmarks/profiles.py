@@ -1,42 +1,56 @@
-"""What it takes to know 100,000 people: one profile, their scores, and who is in which segment; and whom that keeps waiting."""
+"""What it takes to know 100,000 people: one profile, their scores, and who is in which segment; and which sends that keeps waiting."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import time
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 from sqlalchemy import insert
 
+from activities.guard import Moments
 from activities.policy import Policy
 from activities.reach import Reach
+from activities.send import Sender
 from benchmarks.figures import percentile
 from events import SegmentEntered
 from ingestion.census import Census
 from profiles.addresses import Addresses
 from profiles.person import Person
 from profiles.segments import SEGMENTS
+from settings import Settings
 from storage.database import Database
 from storage.migrate import migrate
 from storage.people import read_person
 from storage.tables import events, people
+from worker import sender_of
 from workflows.catalogue import Catalogue, Listed
 from workflows.definition import entered, journey
+from workflows.requests import MessageRequest, Pass, SendRequest
 from workflows.user import User
 
 NAMES = ("Page Viewed", "Product Viewed", "Product Added", "Order Completed", "Email Opened", "Product List Viewed")
+TEMPLATE = "win_back/we_miss_you"
 EVENTS = 30
+NOW = 2**40
+"""A place in the order of acceptance after everything that is stored: whatever was a goal lies before the entry."""
 READS = 3000
 TICK = 0.01
+SENDS = 10.0
+"""How many messages are sent in a second while everybody is counted."""
 
 
 @dataclass(frozen=True)
 class Known:
-    """Seconds: of one profile, of the scores, of all segments for everybody, and by which another task woke too late then."""
+    """Seconds: of one profile, of the scores, of all segments for everybody, by which another task woke too late then, and of a
+    send then."""
 
     p50: float
     p99: float
@@ -44,6 +58,9 @@ class Known:
     segments: float
     late_p99: float
     late: float
+    sends: int
+    send_p50: float
+    send_p99: float
 
     @property
     def whole(self) -> float:
@@ -51,24 +68,43 @@ class Known:
         return self.scores + self.segments
 
 
+@dataclass
+class Meanwhile:
+    """What others of the process wait for while everybody is counted: a task that wakes, and a message that is sent."""
+
+    late: list[float] = field(default_factory=list)
+    sends: list[float] = field(default_factory=list)
+
+
 async def turn(folder: Path, count: int) -> Known:
     """Make so many people with EVENTS events each, and take every figure once."""
-    database = Database(f"sqlite:///{folder / 'journeyman.db'}")
+    settings = Settings(data_dir=folder, quiet_hours="", caps="", secret="bench")
+    database = Database(settings.database_url)
     try:
         await migrate(database)
         chance, now = random.Random(7), datetime.now(UTC)
         for start in range(0, count, 500):
             await _add(database, range(start, min(start + 500, count)), chance, now)
         profiles = [await _profile(database, f"u-{chance.randrange(count)}") for _ in range(READS)]
-        scores, _ = await _counted(database, Catalogue([]))
-        segments, late = await _counted(database, _every_segment())
+        sender = sender_of(settings, database, Catalogue.load(), {})
+        users = (f"u-{chance.randrange(count)}" for _ in itertools.count())
+        scores = await _counted(database, Catalogue([]))
+        watching = _every_segment()
+        await _counted(
+            database, watching
+        )  # the first time everybody's memberships are written, an hour later only looked at
+        async with _meanwhile(sender, users) as others:
+            segments = await _counted(database, watching)
         return Known(
             percentile(profiles, 0.5),
             percentile(profiles, 0.99),
             scores,
             segments - scores,
-            percentile(late, 0.99),
-            max(late),
+            percentile(others.late, 0.99),
+            max(others.late, default=0.0),
+            len(others.sends),
+            percentile(others.sends, 0.5),
+            percentile(others.sends, 0.99),
         )
     finally:
         await database.close()
@@ -83,6 +119,7 @@ async def _add(database: Database, numbers: range, chance: random.Random, now: d
             Person(
                 user,
                 now - timedelta(days=400),
+                traits={"email": f"{user}@example.com", "firstName": "Ada"},
                 last_seen_at=now - timedelta(hours=chance.random() * 3000),
                 last_order_at=bought if orders else None,
                 orders=orders,
@@ -133,30 +170,52 @@ def _every_segment() -> Catalogue:
     return Catalogue(found)
 
 
-async def _counted(database: Database, catalogue: Catalogue) -> tuple[float, list[float]]:
-    """Seconds that a whole count takes, and by how much another task of the process woke too late each time."""
-    late: list[float] = []
+async def _counted(database: Database, catalogue: Catalogue) -> float:
+    """Seconds that a whole count takes."""
+    census = Census(database, catalogue)
+    await census.begin(timedelta(0))
+    began = time.perf_counter()
+    async with aclosing(census.take()) as steps:
+        async for _ in steps:
+            pass
+    return time.perf_counter() - began
+
+
+@asynccontextmanager
+async def _meanwhile(sender: Sender, users: Iterator[str]) -> AsyncIterator[Meanwhile]:
+    """Notes what the others wait for during the block; it fails if a message is not accepted."""
+    seen = Meanwhile()
 
     async def tick() -> None:
         while True:
             due = time.perf_counter() + TICK
             await asyncio.sleep(TICK)
-            late.append(time.perf_counter() - due)
+            seen.late.append(time.perf_counter() - due)
 
-    census, ticking = Census(database, catalogue), asyncio.create_task(tick())
-    await census.begin(timedelta(0))
-    began = time.perf_counter()
-    async for _ in census.take():
-        pass
-    took = time.perf_counter() - began
-    # The first time, everybody's memberships are written; an hour later they are only looked at.
-    if catalogue.relevant:
-        late.clear()
-        await census.begin(timedelta(0))
-        began = time.perf_counter()
-        async for _ in census.take():
-            pass
-        took = time.perf_counter() - began
-    ticking.cancel()
-    await asyncio.gather(ticking, return_exceptions=True)
-    return took, late or [0.0]
+    async def send() -> None:
+        for number, user in enumerate(users):
+            began, now = time.perf_counter(), datetime.now(UTC)
+            answer = await sender.perform(_message(user, number), Moments(now, now))
+            if answer.status != "accepted":
+                raise RuntimeError(f"a message was {answer.status}: {answer.reason}")
+            seen.sends.append(time.perf_counter() - began)
+            await asyncio.sleep(max(0.0, 1 / SENDS - seen.sends[-1]))
+
+    tasks = [asyncio.create_task(each()) for each in (tick, send)]
+    try:
+        yield seen
+    finally:
+        for task in tasks:
+            task.cancel()
+        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                raise outcome
+
+
+def _message(user: str, number: int) -> SendRequest:
+    walk = Pass(
+        user=user, journey="win_back", key="", entry=f"e-{number}", entry_seq=NOW, event=f"e-{number}", event_seq=NOW,
+        first_run="run",
+    )  # fmt: skip
+    message = MessageRequest(channel="email", template=TEMPLATE)
+    return SendRequest(walk=walk, step=f"email {TEMPLATE}", occurrence=1, messages=(message,))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,8 @@ from context.location import Places
 from errors import EventConflict, EventError, JourneymanError, PartDied
 from events import Context
 from meters import EVENTS
-from profiles.person import Person
+from profiles.dates import Every
+from profiles.person import NO_DATES, Person
 from storage.acceptance import add_events, add_routes, claim_anonymous, digests_of, lock_anonymous, owners_of
 from storage.consents import adopt_consent, put_consent
 from storage.database import DATABASE, UNREACHABLE, Database
@@ -75,7 +76,7 @@ class Acceptor:
         relevant: frozenset[str],
         places: Places,
         opaque: Opaque,
-        dates: frozenset[str] = frozenset(),
+        dates: Mapping[str, Every] = NO_DATES,
         committed: Callable[[Iterable[str]], None] = lambda users: None,
         lateness: timedelta = LATENESS,
     ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -23,6 +23,7 @@ from events import (
     ZoneChanged,
 )
 from profiles.carts import CART_KINDS, Cart, emptied, fold
+from profiles.dates import Every
 from profiles.person import Person
 from profiles.push_addresses import push_address
 from storage.facts import event_of
@@ -61,7 +62,9 @@ class Said:
 class Consequences:
     """Collects, in order, what one transaction has to write. Works on persons whose lock is held."""
 
-    def __init__(self, people: dict[str, Person], carts: dict[str, dict[str, Cart]], dates: frozenset[str]) -> None:
+    def __init__(
+        self, people: dict[str, Person], carts: dict[str, dict[str, Cart]], dates: Mapping[str, Every]
+    ) -> None:
         self._people = people
         self._carts = carts
         self._dates = dates
@@ -108,7 +111,8 @@ class Consequences:
             self._derive(stored, ZoneChanged, {}, "zone")
         for trait, before in dates.items():
             if person.traits.get(trait) != before:
-                self._derive(stored, DateChanged, {"trait": trait, "date": person.date(trait)}, f"date:{trait}")
+                date = person.date(trait, self._dates[trait])
+                self._derive(stored, DateChanged, {"trait": trait, "date": date}, f"date:{trait}")
         self._count(stored, _event(stored))
 
     def adopt(self, row: Row[Any], user_id: str, *, routed: bool) -> None:

@@ -15,10 +15,10 @@ from errors import NotAdmitted, NotPermitted
 from storage.database import UNREACHABLE, Database
 from storage.keys import given_keys
 
-Scope = Literal["write", "browser", "read", "metrics"]
+Scope = Literal["write", "browser", "read", "metrics", "report"]
 """write: send events of anybody. browser: the same with less said, for keys that stand in pages. read: see people's messages.
 
-metrics: see figures, and nobody in them.
+metrics: see figures of the machinery, and nobody in them. report: see what journeys achieved, revenue included.
 """
 EVERYTHING: Final[frozenset[str]] = frozenset(get_args(Scope))
 WRONG_KEY = (

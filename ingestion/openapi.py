@@ -137,6 +137,7 @@ def _operation() -> Json:
     }
     return {
         "/health": {"get": _asked("Whether every part lives.", "Health", [], 503) | {"security": []}},
+        "/report/{table}.csv": {"get": _table()},
         "/metrics": {
             "get": {
                 "summary": "Figures for Prometheus.",
@@ -144,6 +145,22 @@ def _operation() -> Json:
                 **_keyed(),
             }
         },
+    }
+
+
+def _table() -> Json:
+    asked = {"from": "The first day.", "to": "The last day.", "window": "For how many days each person is watched."}
+    return {
+        "summary": "One table of the report on what journeys achieved.",
+        "parameters": [
+            _parameter("table", "path", "Its name, such as lift."),
+            *(_parameter(name, "query", told, required=False) for name, told in asked.items()),
+        ],
+        "responses": {
+            "200": {"description": "Its rows.", "content": {"text/csv": {"schema": {"type": "string"}}}},
+            **_problems(400, 401, 403, 404, 503),
+        },
+        **_keyed(),
     }
 
 

@@ -18,6 +18,7 @@ from events import (
     ProductListViewed,
     ProductsSearched,
     ProductViewed,
+    PushTapped,
     ScreenViewed,
 )
 from messages import Channel
@@ -28,13 +29,14 @@ HALF = 25
 POINTS = (
     dict.fromkeys([*Activity.kinds(), EmailOpened.event_name], 1)
     | dict.fromkeys([ProductAdded.event_name, CheckoutStarted.event_name], 3)
-    | dict.fromkeys([EmailClicked.event_name, InAppClicked.event_name], 3)
+    | dict.fromkeys([EmailClicked.event_name, InAppClicked.event_name, PushTapped.event_name], 3)
     | {OrderCompleted.event_name: 10}
 )
 ANSWERS: dict[str, tuple[Channel, int]] = {
     EmailOpened.event_name: ("email", 1),
     EmailClicked.event_name: ("email", 3),
     InAppClicked.event_name: ("in_app", 3),
+    PushTapped.event_name: ("push", 3),
 }
 EVIDENCE = 3
 """Points of answers, or views, or none at all, before we believe to know."""
@@ -61,7 +63,7 @@ def affinities(categories: Mapping[str, int]) -> tuple[Affinity, ...]:
 
 def best_channel(behaviour: Sequence[Did]) -> Channel | None:
     """The channel whose messages of the last 90 days were answered most; email where two are equal."""
-    points: dict[Channel, int] = {"email": 0, "in_app": 0}
+    points: dict[Channel, int] = {"email": 0, "push": 0, "in_app": 0}
     for did in behaviour:
         if did.event in ANSWERS:
             channel, worth = ANSWERS[did.event]

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import available_timezones
 
 from events import Activity, EmailClicked, EmailOpened, Event, OrderCompleted, Product
 from messages import Channel
-from workflows.clock import moment_of, zone_of
+from workflows.clock import zone_of
 from workflows.profile import Consent, Dated, Did, Profile
 
 from .best_hour import best_hour
+from .dates import Every, date_shown
 from .habits import affinities, best_channel, device_for, doing_of, engagement
 from .push_addresses import installation
 from .scores import Population
@@ -25,6 +27,7 @@ ZONES = available_timezones()
 ADDRESS = re.compile(r"@|^[\s()+./-]*(\d[\s()+./-]*){7,}$")
 """What may be an address or a phone number, which no trait brings into Temporal."""
 NOBODY_ELSE = Population()
+NO_DATES: Mapping[str, Every] = MappingProxyType({})
 LONGEST_TRAIT = 100
 
 
@@ -101,11 +104,12 @@ class Person:
         if isinstance(event, OrderCompleted):
             self.orders += 1
             self.last_order_at = max(self.last_order_at or event.occurred_at, event.occurred_at)
-            if self.currency in (None, event.currency):
-                self.spent, self.currency = self.spent + event.value, event.currency
+            if None in (self.currency, event.currency) or self.currency == event.currency:
+                self.spent, self.currency = self.spent + event.value, self.currency or event.currency
             for product in event.products:
+                # Not by its quantity: fuel and cloth are sold by thousands of units, and would be everybody's favourites.
                 if product.category:
-                    self.categories[product.category] = self.categories.get(product.category, 0) + 3 * product.quantity
+                    self.categories[product.category] = self.categories.get(product.category, 0) + 3
 
     @property
     def believed_zone(self) -> str | None:
@@ -151,7 +155,7 @@ class Person:
         population: Population = NOBODY_ELSE,
         active: bool = False,
         blocked: frozenset[str] = frozenset(),
-        dates: frozenset[str] = frozenset(),
+        dates: Mapping[str, Every] = NO_DATES,
         traits: frozenset[str] | None = frozenset(),
         consent: Sequence[Consent] = (),
     ) -> Profile:
@@ -176,7 +180,9 @@ class Person:
             favourite_category=max(self.categories, key=lambda name: (self.categories[name], name), default=None),
             # A webhook reaches a program, not the person.
             channels=tuple(channel for channel in self.channels(active=active) if channel not in blocked | {"webhook"}),
-            dates=tuple(Dated(trait=trait, date=date) for trait in sorted(dates) if (date := self.date(trait))),
+            dates=tuple(
+                Dated(trait=trait, date=date) for trait in sorted(dates) if (date := self.date(trait, dates[trait]))
+            ),
             traits=plain,
             behaviour=tuple(behaviour),
             scores=population.scores(self.last_order_at, self.orders, self.spent, self.currency),
@@ -195,10 +201,9 @@ class Person:
         )
         return whole.model_copy(update={"segments": segments_of(whole, now), "traits": told})
 
-    def date(self, trait: str) -> str | None:
-        """The date in that trait; None for any other text, which could be anything about the person."""
-        value = _text(self.traits.get(trait))
-        return value if value and moment_of(value, ZoneInfo("UTC")) else None
+    def date(self, trait: str, every: Every = "once") -> str | None:
+        """What a journey may know of the date in that trait; None where it holds none."""
+        return date_shown(self.traits.get(trait), every)
 
 
 def _is_harmless(value: object) -> bool:

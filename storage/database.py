@@ -58,6 +58,10 @@ class Database:
         """A consistent view."""
         return self._engine.read()
 
+    def survey(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """A consistent view for statements that take seconds: nobody else waits for them."""
+        return self._engine.survey()
+
     async def lock(self, connection: AsyncConnection, user_ids: Iterable[str]) -> dict[str, Any]:
         """Take the persons' locks, in sorted order, for this transaction; returns the rows of those who exist.
 
@@ -92,6 +96,10 @@ PATIENCE = {"lock_timeout": "5s", "idle_in_transaction_session_timeout": "15s"}
 """A machine that dies in mid-transaction holds its locks no longer than this."""
 
 
+SURVEY_MB = 64
+"""Memory for sorting in a statement that looks at everything; the server's own default is for short ones."""
+
+
 class PostgreSQL:
     """A pool of connections to a PostgreSQL server."""
 
@@ -116,6 +124,13 @@ class PostgreSQL:
     async def read(self) -> AsyncIterator[AsyncConnection]:
         async with self._engine.connect() as connection:
             yield connection
+
+    @asynccontextmanager
+    async def survey(self) -> AsyncIterator[AsyncConnection]:
+        async with self._engine.connect() as connection:
+            view = await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            await view.exec_driver_sql(f"SET LOCAL work_mem = '{SURVEY_MB}MB'")
+            yield view
 
     async def close(self) -> None:
         await self._engine.dispose()

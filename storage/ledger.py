@@ -59,6 +59,8 @@ class Send:
     """The journey's, 1 (first) to 5; decides who gets the last place under a cap."""
     address_hash: str | None = None
     """Where a push was handed over to: only there does a second copy take the place of the first."""
+    took_ms: int | None = None
+    """From the request to the provider's call; None where the journey or a rule had it wait, and until it has gone."""
 
 
 def step_key(journey: str, key: str, entry: str, step: str, occurrence: int) -> str:

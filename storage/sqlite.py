@@ -18,6 +18,7 @@ BUSY_MS = 15_000
 CACHE_KB = 16_384
 """Of pages, that each connection may hold: it fills as the file grows, and the system has them once more."""
 READERS = 4
+SURVEYORS = 2
 
 
 class SQLite:
@@ -32,7 +33,9 @@ class SQLite:
         self._writer = _engine(plain, "FULL" if durable else "OFF", 1)
         self._reader = _engine(plain, "FULL", READERS)
         self._writing = asyncio.Lock()
+        self._surveyor = _engine(plain, "FULL", SURVEYORS)
         self._reading = asyncio.Semaphore(READERS)
+        self._surveying = asyncio.Semaphore(SURVEYORS)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
@@ -58,10 +61,19 @@ class SQLite:
                 connection.exec_driver_sql("BEGIN")
                 yield cast(AsyncConnection, Inline(connection))
 
+    @asynccontextmanager
+    async def survey(self) -> AsyncIterator[AsyncConnection]:
+        """A consistent view for statements that take seconds: in a thread, and on a connection that nobody else waits for."""
+        async with self._surveying:
+            with self._surveyor.connect() as connection:
+                connection.exec_driver_sql("BEGIN")
+                yield cast(AsyncConnection, Threaded(connection))
+
     async def close(self) -> None:
         """Close every connection."""
         self._writer.dispose()
         self._reader.dispose()
+        self._surveyor.dispose()
 
 
 class Inline:
@@ -84,6 +96,25 @@ class Inline:
         return function(self._connection)
 
 
+class Threaded:
+    """The part of AsyncConnection with which one only reads, over a plain connection and a thread; a cancel ends the statement."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.dialect = connection.dialect
+
+    async def execute(self, statement: Any, parameters: Any = None) -> Any:
+        """All rows are fetched before it returns."""
+        found: list[Any] = []
+
+        def work() -> None:
+            found.append(self._connection.execute(statement, parameters).freeze())
+
+        driver: Any = self._connection.connection.driver_connection
+        await _in_thread(work, driver.interrupt)
+        return found[0]()
+
+
 async def _begin(connection: Connection) -> None:
     try:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -93,8 +124,11 @@ async def _begin(connection: Connection) -> None:
         await _in_thread(lambda: _begin_patiently(connection))
 
 
-async def _in_thread(work: Callable[[], object]) -> None:
-    """Wait for the thread in any case: a connection that is still being worked on must not be touched by a cancelled task."""
+async def _in_thread(work: Callable[[], object], interrupt: Callable[[], object] | None = None) -> None:
+    """Wait for the thread in any case: a connection that is still being worked on must not be touched by a cancelled task.
+
+    A cancel calls `interrupt`, so that the wait is short where the work may be left undone.
+    """
     running = asyncio.ensure_future(asyncio.to_thread(work))
     cancelled: asyncio.CancelledError | None = None
     while not running.done():
@@ -102,8 +136,12 @@ async def _in_thread(work: Callable[[], object]) -> None:
             await asyncio.shield(running)
         except asyncio.CancelledError as error:
             cancelled = error
+            if interrupt is not None:
+                interrupt()
         except BaseException:
             break
+    if cancelled is not None and interrupt is not None:
+        raise cancelled from running.exception()
     running.result()
     if cancelled is not None:
         raise cancelled

@@ -14,6 +14,7 @@ from sqlalchemy import (
     DateTime,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -226,6 +227,7 @@ sends = Table(
     Column("resent", Boolean, nullable=False, server_default=false()),
     Column("priority", Integer, nullable=False, server_default=text("3")),
     Column("address_hash", String(64)),
+    Column("took_ms", Integer),
     Index("sends_of_person", "user_id", "at"),
     Index("sends_by_status", "status"),
 )
@@ -342,3 +344,29 @@ watched = Table(
 )
 """Segments that journeys start on. Whoever was known at `since` and is inside when everybody is judged for the first time was
 there already, and enters nothing; `judged_at` is the last time that everybody was."""
+
+products = Table(
+    "products",
+    metadata,
+    Column("product_id", String(200), primary_key=True),
+    Column("name", String(500), nullable=False),
+    Column("category", String(500)),
+    Column("brand", String(500)),
+    Column("price", Exact),
+    Column("currency", String(3)),
+    Column("url", String(1000)),
+    Column("image_url", String(1000)),
+    Column("stock", BigInteger),
+    Column("replenish_days", Integer),
+)
+"""The catalogue. `stock` is null where it is not counted, `replenish_days` where a person buys the product once."""
+
+models = Table(
+    "models",
+    metadata,
+    Column("version", BigId, primary_key=True, autoincrement=True),
+    Column("made_at", Moment, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""What training has learned; the highest version holds."""

@@ -55,7 +55,7 @@ class Door:
             relevant=(catalogue := Catalogue.load()).relevant | relevant_to(catalogue),
             places=Places(settings.geoip_path, read_stores(settings.stores), "UTC"),
             opaque=Opaque("test secret"),
-            dates=frozenset({"renews_at"}),
+            dates={"renews_at": "once"},
         )
         self.acceptor.groups = []
 
@@ -97,6 +97,7 @@ async def opened_door(database: str | Database) -> AsyncIterator[Door]:
 def said(
     user: str | None,
     name: str,
+    /,
     *,
     id: str | None = None,  # noqa: A002  it is the event's id
     ago: timedelta = timedelta(0),

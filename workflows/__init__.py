@@ -1,6 +1,6 @@
 """What a journey is written with."""
 
-from messages import email, first_of, in_app, push, webhook
+from messages import email, first_of, in_app, message, push, webhook
 
 from .definition import Journey, after, always, days, entered, hours, journey, minutes, never, seconds, weeks
 from .profile import Profile
@@ -20,6 +20,7 @@ __all__ = [
     "hours",
     "in_app",
     "journey",
+    "message",
     "minutes",
     "never",
     "push",

@@ -95,6 +95,9 @@ def listed(module: ModuleType, name: str) -> Listed:
                 for template in call.args
                 if isinstance(template, ast.Constant) and isinstance(template.value, str)
             )
+        elif isinstance(call.func, ast.Name) and call.func.id == "message":
+            # Which of these it will be is only known when the person is there to be asked about.
+            messages |= dict.fromkeys(_anywhere(call))
         verb = call.func.attr if isinstance(call.func, ast.Attribute) else ""
         if verb == "wait_for":
             waits |= dict.fromkeys(_kind(module, argument, name) for argument in call.args)
@@ -104,6 +107,15 @@ def listed(module: ModuleType, name: str) -> Listed:
             experiments.append(_experiment(call, name))
     segments = _segments(module) | ({found.segment} if found.segment else set())
     return Listed(found, tuple(waits), tuple(messages), tuple(_once(experiments).values()), frozenset(segments))
+
+
+def _anywhere(call: ast.Call) -> Iterator[tuple[Channel, str]]:
+    """The messages that a call of `message` can become: by the channel that stands there, or by any that reaches people."""
+    told = next((keyword.value for keyword in call.keywords if keyword.arg == "channel"), None)
+    named = [told.value] if isinstance(told, ast.Constant) else ["in_app", "push", "email"]
+    for template in call.args:
+        if isinstance(template, ast.Constant) and isinstance(template.value, str):
+            yield from ((cast(Channel, channel), template.value) for channel in named)
 
 
 def _experiment(call: ast.Call, name: str) -> Experiment:

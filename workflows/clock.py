@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -9,6 +10,9 @@ from .user import Weekday
 
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 LONGEST = timedelta(days=730)
+OF_YEAR, OF_MONTH = re.compile(r"--(\d\d)-(\d\d)"), re.compile(r"---(\d\d)")
+"""A day without its year, and without its month, as ISO 8601 and vCard have them: --02-29, ---31."""
+LEAP = 2000
 
 
 def zone_of(name: str | None) -> ZoneInfo:
@@ -46,12 +50,15 @@ def next_local(now: datetime, moment: time, zone: ZoneInfo, weekdays: tuple[Week
     raise ValueError(f"weekdays: none of {weekdays} is a day of the week")
 
 
-def moment_of(value: date | datetime | str | None, zone: ZoneInfo) -> datetime | None:
+def moment_of(value: date | datetime | str | None, zone: ZoneInfo, after: datetime | None = None) -> datetime | None:
     """The moment a date means to this person, in UTC; None for what is no date.
 
-    A date alone is the start of that day in the person's zone, and a time without a zone is read there too.
+    A date alone is the start of that day in the person's zone, and a time without a zone is read there too. One that comes
+    again is the first after `after`.
     """
     if isinstance(value, str):
+        if (known := recurring(value)) is not None:
+            return None if after is None else next_day(after, *known, zone)
         try:
             value = date.fromisoformat(value) if len(value) == 10 else datetime.fromisoformat(value)
         except ValueError:
@@ -62,6 +69,41 @@ def moment_of(value: date | datetime | str | None, zone: ZoneInfo) -> datetime |
         return None if value is None else at_local(value, time(0), zone)
     except OverflowError:  # the first or last day of the calendar, on the other side of UTC
         return None
+
+
+def day_of(text: str) -> date | None:
+    """The day that a date or a time names, as it is written; None for what is neither."""
+    try:
+        return datetime.fromisoformat(text).date()
+    except ValueError:
+        return None
+
+
+def recurring(text: str) -> tuple[int | None, int] | None:
+    """Month and day of a day that comes every year, or None and the day of every month; None for any other text."""
+    if (yearly := OF_YEAR.fullmatch(text)) is not None:
+        month, day = int(yearly[1]), int(yearly[2])
+        return (month, day) if 1 <= month <= 12 and 1 <= day <= _last_of(LEAP, month).day else None
+    monthly = OF_MONTH.fullmatch(text)
+    return (None, int(monthly[1])) if monthly is not None and 1 <= int(monthly[1]) <= 31 else None
+
+
+def next_day(after: datetime, month: int | None, day: int, zone: ZoneInfo) -> datetime:
+    """The start of the next such day in that zone, in UTC: of that month, or of any; the last of a month that has not so many."""
+    today = after.astimezone(zone).date()
+    first = 12 * today.year + today.month - 1
+    for ahead in range(14):
+        year, number = divmod(first + ahead, 12)
+        if month not in (None, number + 1):
+            continue
+        last = _last_of(year, number + 1)
+        if (instant := at_local(last.replace(day=min(day, last.day)), time(0), zone)) > after:
+            return instant
+    raise ValueError(f"month: {month} is none of the year's")
+
+
+def _last_of(year: int, month: int) -> date:
+    return (date(year, month, 28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
 
 
 def spoken(duration: timedelta) -> str:

@@ -20,7 +20,18 @@ from .definition import Journey
 from .input import JourneyInput
 from .pausing import Pausing
 from .queues import queue_name, queues_of
-from .requests import BEGIN, PROFILE, SEND, Answer, MessageRequest, Pass, SendRequest
+from .requests import (
+    BEGIN,
+    BEST_CHANNEL,
+    PROFILE,
+    RECOMMEND,
+    SEND,
+    Answer,
+    MessageRequest,
+    Pass,
+    RecommendRequest,
+    SendRequest,
+)
 from .story import Story
 from .user import Outcome
 
@@ -88,6 +99,17 @@ class Errands:
     async def profile(self) -> dict[str, Any]:
         """Who the person is now, as JSON."""
         found: dict[str, Any] = await self._done(PROFILE, "profile", _plain(self._pass()))
+        return found
+
+    async def recommended(self, n: int) -> list[dict[str, Any]]:
+        """Products that the person may like, as JSON."""
+        request = _plain(RecommendRequest(walk=self._pass(), n=n))
+        found: list[dict[str, Any]] = (await self._done(RECOMMEND, "recommend", request))["products"]
+        return found
+
+    async def best_channel(self) -> dict[str, Any]:
+        """The channel and the reason, as JSON."""
+        found: dict[str, Any] = await self._done(BEST_CHANNEL, "best channel", _plain(self._pass()))
         return found
 
     async def send(self, step: Step, *, withhold: str = "") -> Answer | None:
@@ -210,6 +232,6 @@ def outcome_of(answer: Answer) -> Outcome:
     return Outcome(status=status, channel=answer.channel, reason=answer.reason)
 
 
-def _plain(request: Pass | SendRequest) -> dict[str, Any]:
+def _plain(request: Pass | SendRequest | RecommendRequest) -> dict[str, Any]:
     """The JSON alone, so that a run which waits for an activity does not hold the same twice."""
     return request.model_dump(mode="json", exclude_defaults=True)

@@ -94,6 +94,10 @@ class Profile(Fact):
     best_hour: int | None = None
     """The hour of their own day, 0 to 23, at which the person is mostly there; None while too little is known."""
     consent: tuple[Consent, ...] = ()
+    buy_probability: float | None = None
+    """Of an order within 14 days, 0 to 1; None before a training that has found out about it, and in a condition."""
+    next_category: str | None = None
+    """The most likely category of the next order; None as above, and for who has done nothing with any product."""
 
     def date(self, trait: str) -> Dated:
         """The date in that trait, to wait for; `until` follows its rule for unusable dates where there is none."""

@@ -14,6 +14,8 @@ from messages import Channel, FirstOf, Message
 SEND = "send"
 BEGIN = "begin"
 PROFILE = "profile"
+RECOMMEND = "recommend"
+BEST_CHANNEL = "best_channel"
 """Names of the activities; workflow code never imports them."""
 SILENCE = timedelta(minutes=15)
 """How long a provider's webhook may take to say what became of a message, before it is settled by its policy."""
@@ -37,6 +39,13 @@ class Pass(Fact):
     """Whether the quiet condition is still to be judged."""
     skips_quiet: bool = False
     """Whether support has said that the quiet is over."""
+
+
+class RecommendRequest(Fact):
+    """What the person of a pass may like: up to `n` products."""
+
+    walk: Pass
+    n: int
 
 
 class MessageRequest(Fact):
@@ -109,4 +118,6 @@ def _plain(value: object) -> object:
             mode="json", exclude_defaults=True, exclude={"context", "seq", "event_id", "occurred_at"}
         )
         return {"type": value.event_name, **facts}
+    if isinstance(value, tuple):
+        return [product.model_dump(mode="json", exclude_defaults=True) for product in value]
     return value if isinstance(value, (str, int, bool, Mapping)) else str(value)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import Any, cast
 
 from temporalio import workflow
 
-from events import Context, DateChanged, Device, Event, Location, StoreDistance, ZoneChanged
-from messages import FirstOf, Message
+from events import Context, DateChanged, Device, Event, Location, Recommended, StoreDistance, ZoneChanged
+from messages import Channel, FirstOf, Message
 
 from . import clock
 from .definition import Journey
@@ -122,7 +122,7 @@ class Traveller:
                 self._journal.noted().update(deadline=since.isoformat())
             if isinstance(current, time):
                 return clock.next_local(since, current, zone, weekdays)
-            instant = clock.moment_of(current.date if isinstance(current, Dated) else current, zone)
+            instant = clock.moment_of(current.date if isinstance(current, Dated) else current, zone, since)
             return instant if instant is not None and since <= instant <= since + clock.LONGEST else None
 
         words = f"until {moment:%H:%M}" if isinstance(moment, time) else "until the date"
@@ -173,6 +173,23 @@ class Traveller:
         self._answer(profile=found)
         return Profile.model_validate(found)
 
+    async def recommend(self, n: int = 3, /) -> tuple[Recommended, ...]:
+        await self.errands.begin()
+        if (record := self._answered("recommend")) is not None:
+            return _products(record["products"])
+        found = await self.errands.recommended(n)
+        self._answer(products=found)
+        return _products(found)
+
+    async def best_channel(self) -> Channel:
+        await self.errands.begin()
+        if (record := self._answered("best_channel")) is not None:
+            return cast(Channel, record["channel"])
+        found = await self.errands.best_channel()
+        self._answer(channel=found["channel"])
+        self._story.tell(f"best channel {found['channel']}: {found['reason']}")
+        return cast(Channel, found["channel"])
+
     # ── what earlier runs have done ──
 
     def _answered(self, verb: str) -> Record | None:
@@ -201,6 +218,10 @@ class Traveller:
                 self._inbox.waiting.pop(place)
                 return event
         return None
+
+
+def _products(plain: list[dict[str, Any]]) -> tuple[Recommended, ...]:
+    return tuple(Recommended.model_validate(each) for each in plain)
 
 
 def _begins(journey: Journey[Event], event: Event) -> datetime:

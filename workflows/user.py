@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, time, timedelta
 from typing import Literal, Protocol, TypeVar, overload
 
-from events import Device, Event, Fact, Location, StoreDistance
+from events import Device, Event, Fact, Location, Recommended, StoreDistance
 from messages import Channel, FirstOf, Message
 
 from .profile import Dated, Profile
@@ -74,6 +74,7 @@ class User(Protocol):
         """Wait for the person's own wall clock: the next such time, the start of that day, or that moment.
 
         Returns whether it waited for a usable moment. A date may be an ISO 8601 string; without a zone it is read in the person's.
+        `--02-29` is the next 29th of February, `---31` the next 31st, or the last day of a month that has not so many.
         """
 
     @overload
@@ -93,3 +94,12 @@ class User(Protocol):
 
     async def profile(self) -> Profile:
         """Who the person is at this moment; an explicit read."""
+
+    async def recommend(self, n: int = 3, /) -> tuple[Recommended, ...]:
+        """Up to `n` products that the person may like next, of those that can be had; empty before the first training."""
+
+    async def best_channel(self) -> Channel:
+        """Where to write to the person at this moment: in-app while they are there, else push or email.
+
+        It goes by what they answer to where enough is known, else by whether they are on mobile.
+        """

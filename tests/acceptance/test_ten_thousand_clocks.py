@@ -6,8 +6,14 @@ from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 from zoneinfo import ZoneInfo, available_timezones
 
-from activities.policy import QuietHours
+from activities.front_matter import MessageDetails
+from activities.policy import Policy, QuietHours
+from activities.timing import Timing
+from events import PageViewed
+from profiles.person import Person
+from storage.ledger import Send
 from workflows.clock import next_local
+from workflows.requests import Answer
 
 PAIRS = 10_000
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
@@ -60,6 +66,61 @@ def test_never_in_quiet_hours() -> None:
         assert hours.over(over, zone) is None, told
         assert over - now <= 2 * DAY, told  # the only open half hour of a day may be jumped over
     assert held > PAIRS // 4
+
+
+async def test_best_hour() -> None:
+    """T20, E9: whoever was there at one hour of the day is written to in that hour, or as soon as quiet hours are over.
+
+    In every zone, across every jump, once; a profile's zone before that of an event; of whose zone nothing is known, by UTC as
+    their visits were counted, whatever zone is the default.
+    Killed by: counting hours in UTC in Person.attend, another order in believed_zone, the default zone for `own` or no quiet
+    hours in Timing._not_best, or holding again there what was held for its best hour.
+    """
+    random = Random("best hour")
+    held = moved = gaps = 0
+    for number in range(PAIRS):
+        zone, other = ZoneInfo(ZONES[number % len(ZONES)]), ZoneInfo(random.choice(ZONES))
+        now, hour = _moment(random, zone), random.randrange(24)
+        person, own, default = [
+            (Person("u", now, zone=zone.key, seen_zone=other.key), zone, other),
+            (Person("u", now, seen_zone=zone.key), zone, other),
+            (Person("u", now), ZoneInfo("UTC"), zone),
+        ][number % 3]
+        for day in range(1, 7):
+            visit = _instants((now - day * DAY).astimezone(own).date(), time(hour, random.randrange(60)), own)
+            person.see(PageViewed(event_id="v", occurred_at=visit[0] if visit else now - 9 * DAY))
+        quiet = QuietHours(time(random.randrange(24)), time(random.randrange(24))) if number % 2 else None
+        timing = Timing(Policy(quiet_hours=quiet, default_zone=default.key))
+        answer = await _asked(timing, person, now)
+        told = f"{own.key}, {hour} o'clock, {quiet or 'no quiet hours'} of {zone.key} at {now}"
+        assert person.profile(now).best_hour == hour, told
+        assert (answer.until if answer else None) == _best(now, hour, own, quiet, zone), told
+        if answer is None or answer.until is None:
+            continue
+        assert answer.until > now, told
+        if answer.reason.startswith("best hour"):
+            held += 1
+            moved += answer.reason.endswith("moved out of quiet hours")
+            gaps += answer.reason == "best hour" and answer.until.astimezone(own).hour != hour
+            assert await _asked(timing, person, answer.until, answer.reason) is None, told
+    assert held > PAIRS // 2
+    assert moved > PAIRS // 50
+    assert gaps > 0, "the gaps were never met"
+
+
+async def _asked(timing: Timing, person: Person, now: datetime, reason: str | None = None) -> Answer | None:
+    line = Send("k", "k", "u", "j", "", "e", "s", "email", "t", "general", "marketing", "held", now, now, reason)
+    return await timing.rest(None, person, line, MessageDetails(moment="best"), now, now)  # type: ignore[arg-type]
+
+
+def _best(now: datetime, hour: int, own: ZoneInfo, quiet: QuietHours | None, zone: ZoneInfo) -> datetime | None:
+    """When the message goes, by the wall alone; None for at once."""
+    if quiet is not None and (over := quiet.over(now, zone)) is not None:
+        return over
+    if now.astimezone(own).hour == hour:
+        return None
+    instant = _oracle(now, time(hour), own)
+    return (quiet.over(instant, zone) if quiet else None) or instant
 
 
 def _moment(random: Random, zone: ZoneInfo) -> datetime:

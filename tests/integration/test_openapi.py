@@ -17,7 +17,7 @@ from tests.door import opened_door, somebody
 from tests.inboxes import put
 from tests.servers import free_port
 
-PAGES = {"/", "/outbox", "/unsubscribe/{token}", "/preferences/{token}", "/openapi.json"}
+PAGES = {"/", "/outbox", "/report", "/unsubscribe/{token}", "/preferences/{token}", "/openapi.json"}
 """For people, not for programs."""
 EXAMPLES = 40
 """Requests that are generated for each door, of each kind; `make chaos` makes more."""

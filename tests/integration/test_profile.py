@@ -129,7 +129,7 @@ async def test_what_a_journey_is_told(door: Door) -> None:
         said("ada", "Subscribed", channel="push", topic="news"),
         said("ada", "Unsubscribed", channel="email"),
     )
-    reach = Reach(Policy(dates=frozenset(["renews_at"]), traits=frozenset(["plan", "email"])), Addresses("secret"))
+    reach = Reach(Policy(dates={"renews_at": "once"}, traits=frozenset(["plan", "email"])), Addresses("secret"))
     async with door.database.read() as connection:
         person = await read_person(connection, "ada")
         assert person is not None

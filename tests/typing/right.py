@@ -4,7 +4,7 @@ from datetime import date, time
 
 from events import Activity, CartEmptied, CartUpdated, OrderCompleted, ProductViewed, SignedUp
 from messages import Message
-from workflows import User, after, always, days, email, first_of, hours, in_app, journey, push
+from workflows import User, after, always, days, email, first_of, hours, in_app, journey, message, push
 
 
 @journey(
@@ -38,6 +38,11 @@ async def every_verb(user: User, cart: CartUpdated) -> None:
     if "vip" in person.segments and await user.until(person.date("renews_at"), unusable="end"):
         await user.send(email("renewal"))
     await user.until(date(2026, 12, 24), unusable="skip")
+
+    picks = await user.recommend(3)
+    if picks and picks[0].currency == "EUR" and (person.buy_probability or 0) > 0.5:
+        channel = await user.best_channel()
+        await user.send(first_of(message("picks", channel=channel, picks=picks), email("picks", picks=picks)))
 
     near = user.near_store(km=10)
     reminder: Message = email(

@@ -1,9 +1,9 @@
-"""events that cannot be routed, set aside, in-app messages by person and place, keys, scores and segments."""
+"""events that cannot be routed, set aside, in-app messages by person and place, keys, scores, segments, the catalogue and models."""
 
 import sqlalchemy as sa
 from alembic import op
 
-from storage.tables import Moment
+from storage.tables import Exact, Moment
 
 revision = "0003"
 down_revision = "0002"
@@ -39,6 +39,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("digest"),
     )
+    with op.batch_alter_table("sends", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("took_ms", sa.Integer(), nullable=True))
     with op.batch_alter_table("entries", schema=None) as batch_op:
         batch_op.add_column(sa.Column("arms", sa.JSON(), server_default="{}", nullable=False))
     op.create_table(
@@ -89,10 +91,36 @@ def upgrade() -> None:
         sa.Column("judged_at", Moment(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("segment"),
     )
+    op.create_table(
+        "products",
+        sa.Column("product_id", sa.String(length=200), nullable=False),
+        sa.Column("name", sa.String(length=500), nullable=False),
+        sa.Column("category", sa.String(length=500), nullable=True),
+        sa.Column("brand", sa.String(length=500), nullable=True),
+        sa.Column("price", Exact(length=40), nullable=True),
+        sa.Column("currency", sa.String(length=3), nullable=True),
+        sa.Column("url", sa.String(length=1000), nullable=True),
+        sa.Column("image_url", sa.String(length=1000), nullable=True),
+        sa.Column("stock", sa.BigInteger(), nullable=True),
+        sa.Column("replenish_days", sa.Integer(), nullable=True),
+        sa.PrimaryKeyConstraint("product_id"),
+    )
+    op.create_table(
+        "models",
+        sa.Column("version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("made_at", Moment(timezone=True), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("version"),
+        sqlite_autoincrement=True,
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("models")
+    op.drop_table("products")
     op.drop_table("assignments")
+    with op.batch_alter_table("sends", schema=None) as batch_op:
+        batch_op.drop_column("took_ms")
     with op.batch_alter_table("entries", schema=None) as batch_op:
         batch_op.drop_column("arms")
     op.drop_table("watched")

@@ -23,7 +23,7 @@ def person(**traits: Any) -> Person:
 
 
 def order(
-    value: str, *, at: datetime = NOW, currency: str = "EUR", products: tuple[Product, ...] = ()
+    value: str, *, at: datetime = NOW, currency: str | None = "EUR", products: tuple[Product, ...] = ()
 ) -> OrderCompleted:
     return OrderCompleted(event_id="o", occurred_at=at, value=Decimal(value), currency=currency, products=products)
 
@@ -93,11 +93,16 @@ def test_seen() -> None:
 
 
 def test_orders() -> None:
-    """Orders are counted, and summed in the currency of the first: other money is no smaller or larger number of it."""
+    """Orders are counted, and summed in the first currency that one names: other money is no smaller or larger number of it.
+
+    An order that names none is in the person's own, whether it comes first or later.
+    Killed by: adding every order, none without a currency, or those without one only while no currency is known.
+    """
     somebody = person()
-    for each in (order("19.99"), order("0.01", at=NOW - DAY), order("500", currency="JPY")):
+    named = [order("19.99"), order("0.01", at=NOW - DAY), order("500", currency="JPY")]
+    for each in (order("1", currency=None), *named, order("2", currency=None)):
         somebody.see(each)
-    assert (somebody.orders, somebody.spent, somebody.currency) == (3, Decimal("20.00"), "EUR")
+    assert (somebody.orders, somebody.spent, somebody.currency) == (5, Decimal("23.00"), "EUR")
     assert somebody.last_order_at == NOW
 
 
@@ -110,6 +115,20 @@ def test_favourite_category() -> None:
     somebody.see(order("10", products=(Product(product_id="p", category="Mugs"),)))
     assert somebody.profile(NOW).favourite_category == "Mugs"
     assert person().profile(NOW).favourite_category is None
+
+
+def test_sold_by_the_litre() -> None:
+    """What is sold by thousands of units is one product of the order: fuel is not what everybody cares for most.
+
+    Killed by: counting a product's quantity in Person.see.
+    """
+    somebody = person()
+    somebody.see(order("40", products=(Product(product_id="fuel", category="Fuel", quantity=89_638),)))
+    for _ in range(4):
+        somebody.see(ProductViewed(event_id="v", occurred_at=NOW, category="Tents"))
+    known = somebody.profile(NOW)
+    assert known.favourite_category == "Tents"
+    assert [(each.category, each.share) for each in known.affinities] == [("Tents", 0.571), ("Fuel", 0.429)]
 
 
 def test_channels() -> None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pandas as pd
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from profiles.scores import Count, Population, cuts_of, score
@@ -30,6 +30,7 @@ def by_rank(values: list[Any]) -> list[int]:
     return [int(1 + (5 * (rank - 1)) // len(values)) for rank in ranks]
 
 
+@settings(deadline=None)  # the first use of pandas takes its time
 @given(NUMBERS)
 def test_fifths_by_rank(values: list[int]) -> None:
     """Scores are the fifths in which pandas ranks the same values, equal values together.
@@ -41,6 +42,7 @@ def test_fifths_by_rank(values: list[int]) -> None:
     assert [score(value, cuts) for value in values] == by_rank([places[value] for value in values])
 
 
+@settings(deadline=None)  # the first use of pandas takes its time
 @given(st.sets(st.integers(-1_000_000, 1_000_000), min_size=5, max_size=60))
 def test_quintiles(values: set[int]) -> None:
     """Where no two values are equal, and five equal groups can be made, they are the quintiles of pandas.
@@ -52,6 +54,7 @@ def test_quintiles(values: set[int]) -> None:
     assert [score(value, cuts) for value in each] == [1 + fifth for fifth in pd.qcut(pd.Series(each), 5, labels=False)]
 
 
+@settings(deadline=None)  # the first use of pandas takes its time
 @given(BUYERS)
 def test_a_population(buyers: list[tuple[int, int, Decimal, str | None]]) -> None:
     """Each buyer's three scores are those of pandas, money within its currency; the same after the way through the database.

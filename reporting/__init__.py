@@ -1,0 +1,1 @@
+"""What journeys achieved: figures with their uncertainty, as tables, as a page and as files."""
