@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # The program stops in its own time at Ctrl-C; make has nothing to add to that.
 QUIET_AT_CTRL_C = trap : INT; $(1) || [ $$? -eq 130 ]
 
-.PHONY: help demo run test check bench chaos clean
+.PHONY: help demo run test check bench chaos docs clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,10 @@ bench: $(VENV)/.installed-dev ## measure
 
 chaos: $(VENV)/.installed-dev ## take things away while messages are sent, and count: make chaos ARGS="--size 0.1"
 	$(BIN)/python -m chaos $(ARGS)
+
+docs: $(VENV)/.installed-dev ## write anew what the code tells of itself: tables, links to tests, journeys drawn
+	$(BIN)/python -m docs.refresh
+	$(BIN)/python starter.py draw
 
 clean: ## remove all that was installed, built or cached, but no data
 	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage

@@ -239,6 +239,8 @@ class KeyScope(Enum):
     write = "write"
     browser = "browser"
     read = "read"
+    metrics = "metrics"
+    report = "report"
 
 
 given = typer.Typer()
@@ -270,7 +272,10 @@ def add_key(
     name: Annotated[str, typer.Argument(help="Who gets it, such as shop-backend.")],
     scope: Annotated[
         list[KeyScope],
-        typer.Option(help="write: send events. browser: the same from pages, with less said. read: people's messages."),
+        typer.Option(
+            help="write: send events. browser: the same from pages, with less said. read: people's messages. "
+            "metrics: /metrics. report: /report."
+        ),
     ],
 ) -> None:
     """Make a key, and print it this once: only its hash is kept."""
@@ -307,6 +312,38 @@ def import_people(
     from people import bring
 
     _do(_say(lambda settings: bring(settings, file, dry_run=dry_run, console=err)))
+
+
+@app.command()
+def catalogue(
+    file: Annotated[
+        Path, typer.Argument(help="A file .csv or .jsonl: product_id, name, price, stock, … or a Merchant Center feed.")
+    ],
+    whole: Annotated[bool, typer.Option("--whole", help="Take out what the file does not name.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and count, and change nothing.")] = False,
+) -> None:
+    """Take over what is sold, for how much, and what is in stock. Exit code 1 if a line was refused; the others hold."""
+    from catalogue import bring
+
+    async def work() -> int:
+        account, refused = await bring(Settings.read(), file, whole=whole, dry_run=dry_run, console=err)
+        out.print(account, highlight=False, markup=False)
+        return 1 if refused else 0
+
+    _do(work())
+
+
+@app.command()
+def train() -> None:
+    """Learn from everybody's events what to recommend and what to foretell, and show what that is worth."""
+    from train import report
+    from train import train as learn
+
+    async def work() -> None:
+        for part in report(*await learn(Settings.read(), err)):
+            _table().print(part, highlight=False, markup=False, soft_wrap=isinstance(part, str))
+
+    _do(work())
 
 
 @app.command()
@@ -355,6 +392,70 @@ def scores() -> None:
 
 
 @app.command()
+def report(
+    first: Annotated[str, typer.Option("--from", help="The first day, such as 2026-03-01; 30 days without it.")] = "",
+    last: Annotated[str, typer.Option("--to", help="The last day; today without it.")] = "",
+    window: Annotated[str, typer.Option(help="For how many days each person is watched, 1 to 365.")] = "7",
+    files: Annotated[
+        Path | None, typer.Option("--csv", help="Write each table as a CSV file into this folder.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Tell what journeys achieved: how far people came, against those held out, by variant, and how it is counted."""
+    from report import plain, shown, tables_now, write_files
+
+    async def work() -> None:
+        period, tables = await tables_now(Settings.read(), first, last, window)
+        if files is not None:
+            out.print(write_files(tables, files), highlight=False, markup=False, soft_wrap=True)
+        elif as_json:
+            sys.stdout.write(json.dumps(plain(period, tables)) + "\n")
+        else:
+            _table().print(shown(period, tables), highlight=False)
+
+    _do(work())
+
+
+@app.command()
+def rehearse(
+    journey: Annotated[str, typer.Argument(help="The journey, by the name of its file.")],
+    person: Annotated[list[str] | None, typer.Option(help="Only for this one of the made-up people.")] = None,
+    texts: Annotated[bool, typer.Option("--texts", help="Show what each message says.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Walk made-up people along every path of a journey, without a server, and show what each of them gets."""
+    from rehearsal.report import report
+
+    async def work() -> None:
+        found = await report(journey, person or [])
+        if as_json:
+            sys.stdout.write(json.dumps(found.plain()) + "\n")
+            return
+        for line in [*found.lines(texts=texts), "", found.summary]:
+            out.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    _do(work())
+
+
+@app.command()
+def draw(
+    journeys: Annotated[
+        list[str] | None, typer.Argument(help="Journeys by the names of their files; all without.")
+    ] = None,
+    out_: Annotated[Path, typer.Option("--out", help="The folder that the files are written to.")] = Path(
+        "docs/journeys"
+    ),
+) -> None:
+    """Draw journeys from their code, as SVG and as Mermaid."""
+    from draw import drawings, write
+
+    async def work() -> None:
+        out.print(write(await drawings(journeys or [], err), out_), highlight=False, markup=False, soft_wrap=True)
+
+    _do(work())
+
+
+@app.command()
 def demo(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the summary as one JSON object on the last line.")
@@ -393,6 +494,7 @@ def _operator() -> str:
 def _addresses(settings: Settings) -> None:
     out.print(f"Web UI       http://{settings.host}:{settings.ui_port}")
     out.print(f"Outbox       {settings.front_door}/outbox")
+    out.print(f"Report       {settings.front_door}/report")
     out.print(f"Front door   {settings.front_door}/v1/track   (write key: python starter.py key)")
 
 

@@ -75,10 +75,16 @@ def providers(settings: Settings) -> dict[Channel, Provider]:
     return found
 
 
-def sender_of(settings: Settings, database: Database, catalogue: Catalogue, reach: dict[Channel, Provider]) -> Sender:
-    """The activities, bound to this database and these providers."""
+def sender_of(
+    settings: Settings,
+    database: Database,
+    catalogue: Catalogue,
+    reach: dict[Channel, Provider],
+    templates: Templates | None = None,
+) -> Sender:
+    """The activities, bound to this database and these providers; the templates are read from their folder unless given."""
     links = UnsubscribeLinks(settings.secret_key(), settings.front_door)
-    templates = Templates(ROOT / "templates", shop=settings.shop)
+    templates = templates or Templates(ROOT / "templates", shop=settings.shop)
     check_templates(catalogue, templates)
     check_endpoints(catalogue, settings.endpoints)
     watched_by(catalogue)  # a segment that there is not is told before anyone enters
@@ -142,7 +148,13 @@ async def worker_of(
             client,
             task_queue=settings.task_queue,
             workflows=[Host],
-            activities=[sender.send, sender.begin, sender.profile],
+            activities=[
+                sender.send,
+                sender.begin,
+                sender.profile,
+                sender.advice.recommend,
+                sender.advice.best_channel,
+            ],
             workflow_runner=runner(),
             max_cached_workflows=2000,
             max_concurrent_workflow_tasks=20,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import quote
 
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
@@ -62,24 +63,13 @@ class Departures:
 
         Raises WorkflowAlreadyStartedError if another entry's run is open under its id.
         """
-        place = entry.place
-        given = JourneyInput(
-            user=place.user_id,
-            key=place.key,
-            entry=entry.event_id,
-            entry_seq=entry.seq,
-            event=written(event),
-            arms=dict(entry.arms),
-        )
-        delay = timedelta(0)
-        if journey.quiet:
-            delay = max(event.occurred_at + journey.quiet - datetime.now(UTC), timedelta(0))
+        place, delay = entry.place, delay_of(journey, event, datetime.now(UTC))
         summary, details = described(journey, event, delay)
         try:
             with tracing.span("relay start", event.event_id, **_facts(journey.name, event)):
                 handle: WorkflowHandle[object, object] = await self._client.start_workflow(
                     journey.name,
-                    given.written(),
+                    input_of(entry, event),
                     id=workflow_id(place),
                     task_queue=self._task_queue,
                     id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
@@ -160,6 +150,24 @@ class Departures:
         if found is None:
             raise StillStarting("The run that an event is for has not been acknowledged yet; it is tried again.")
         return found
+
+
+def input_of(entry: Entry, event: Event) -> dict[str, Any]:
+    """What the run of this entry is started with."""
+    place = entry.place
+    return JourneyInput(
+        user=place.user_id,
+        key=place.key,
+        entry=entry.event_id,
+        entry_seq=entry.seq,
+        event=written(event),
+        arms=dict(entry.arms),
+    ).written()
+
+
+def delay_of(journey: Journey[Event], event: Event, now: datetime) -> timedelta:
+    """How long after its start that run is to sleep: until the quiet is over."""
+    return max(event.occurred_at + journey.quiet - now, timedelta(0)) if journey.quiet else timedelta(0)
 
 
 def _facts(journey: str, event: Event) -> dict[str, str | int]:

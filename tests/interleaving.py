@@ -15,11 +15,11 @@ from activities.send import Sender
 from errors import InDoubt, NeverSent, Refused, TryLater
 from events import CartUpdated, Event, OrderCompleted
 from profiles.person import Person
+from rehearsal.performing import perform
+from rehearsal.run import Job, Run, cancelled, signalled
 from storage.people import write_people
 from storage.runs import Place, run_at
 from storage.tables import events
-from tests.driver import Job, Run, cancelled, signalled
-from tests.performing import perform
 from tests.turns import TurnByTurn, Turns
 from workflows.inbox import written
 

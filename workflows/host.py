@@ -24,6 +24,7 @@ with workflow.unsafe.imports_passed_through():
     from .pausing import PAUSED, Pausing
     from .story import Story
     from .traveller import Traveller
+    from .user import User
     from .waiting import ContinueLater
 
 
@@ -144,12 +145,16 @@ class Host:
 
     async def _walk(self, journey: Journey[Event], traveller: Traveller) -> None:
         try:
-            await journey.function(traveller, self._event)
+            await journey.function(self._user(traveller), self._event)
             await traveller.errands.begin()  # A journey of no verbs still must not act on a cart that is being filled.
         except ContinueLater:
             # The SDK hands out signals before a cancel that came in the same task; a tick later it has come to light.
             await workflow.sleep(timedelta(milliseconds=1), summary="going on in a new run: the history has grown long")
             raise
+
+    def _user(self, traveller: Traveller) -> User:
+        """What the journey's function is given; a rehearsal looks over its shoulder."""
+        return traveller
 
     def _notice(self, events: Sequence[Event]) -> None:
         """See whether one of these is a goal. Signals that came before the first line of `run` are looked at by it."""

@@ -18,13 +18,13 @@ from temporalio.exceptions import ApplicationError
 from activities.channels.sendgrid import SendGrid
 from activities.guard import Moments
 from activities.send import Sender
+from rehearsal.run import Run
 from settings import Settings
 from storage.database import Database
 from storage.facts import event_of
 from storage.ledger import Send, sends_of_person
 from tests.door import Door, opened_door, said
 from tests.doubles.sendgrid import SendGridDouble, delay
-from tests.driver import Run
 from tests.performing import walk
 from tests.servers import wait_until
 from worker import sender_of

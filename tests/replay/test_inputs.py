@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from events import Event
-from tests.driver import Run
+from rehearsal.run import Run
 from workflows.inbox import read_event, written
 from workflows.input import JourneyInput
 

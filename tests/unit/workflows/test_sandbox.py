@@ -19,7 +19,7 @@ import pytest
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 from temporalio.workflow import SandboxImportNotificationPolicy
 
-from tests.driver import THREAD, Run, WorkflowTaskFailed
+from rehearsal.run import THREAD, Run, WorkflowTaskFailed
 from tests.unit.workflows.minimal import Minimal
 from worker import runner
 from workflows.host import Host

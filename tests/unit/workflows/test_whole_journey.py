@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from rehearsal.run import Run
 from settings import Settings
 from storage.ledger import Send, sends_of_person
 from storage.migrate import migrate
-from tests.driver import Run
 from tests.interleaving import NOON, entered
 from tests.performing import walk
 from tests.turns import TurnByTurn

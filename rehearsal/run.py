@@ -1,4 +1,4 @@
-"""The shipped host in process: activations in, commands out, on a clock of its own and without a server."""
+"""How the shipped host walks in this process: activations in, commands out, on a clock of its own and without a server."""
 
 from __future__ import annotations
 
@@ -29,16 +29,17 @@ from temporalio.converter import DataConverter
 from temporalio.worker import UnsandboxedWorkflowRunner, WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
 from temporalio.workflow import Info, _Definition
 
+from errors import JourneymanError
 from workflows.host import Host
 
 Job = WorkflowActivationJob
 UNSANDBOXED = UnsandboxedWorkflowRunner()
 
-# A workflow runs an event loop of its own, which must not lie inside that of the test.
+# A workflow runs an event loop of its own, which must not lie inside that of the caller.
 THREAD = ThreadPoolExecutor(1, "workflow")
 
 
-class WorkflowTaskFailed(AssertionError):
+class WorkflowTaskFailed(JourneymanError):
     """What the web UI would show as a failed workflow task."""
 
 
