@@ -1,4 +1,4 @@
-"""Which files show the journeys as they are: a chart of each as SVG and as Mermaid, and a page that shows them all."""
+"""Which files show the journeys as they are: a chart of each as SVG, as Mermaid and for the report, and a page that shows them all."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from errors import SettingsError
 from events import Event
 from rehearsal.chart import chart_of
 from rehearsal.mermaid import mermaid
-from rehearsal.picture import svg
 from rehearsal.report import report
+from reporting.chart import written
+from reporting.picture import svg
 from workflows.catalogue import Catalogue
 from workflows.definition import Journey
 
@@ -22,7 +23,7 @@ PAGE = "README.md"
 
 
 async def drawings(names: Sequence[str] = (), console: Console | None = None) -> dict[str, str]:
-    """The text of each file by its name: two for each journey, all of them without names, and then the page.
+    """The text of each file by its name: three for each journey, all of them without names, and then the page.
 
     JourneyError for a journey that there is not.
     """
@@ -33,6 +34,7 @@ async def drawings(names: Sequence[str] = (), console: Console | None = None) ->
         chart = chart_of(journey, (await report(journey.name)).paths)
         found[f"{journey.name}.svg"] = svg(chart, f"The journey {journey.name}: {_says(journey)}")
         found[f"{journey.name}.mmd"] = mermaid(chart)
+        found[f"{journey.name}.json"] = written(chart)
     if not names:
         found[PAGE] = page_of(journeys)
     return found

@@ -421,17 +421,28 @@ def rehearse(
     journey: Annotated[str, typer.Argument(help="The journey, by the name of its file.")],
     person: Annotated[list[str] | None, typer.Option(help="Only for this one of the made-up people.")] = None,
     texts: Annotated[bool, typer.Option("--texts", help="Show what each message says.")] = False,
+    against: Annotated[
+        str,
+        typer.Option(help="Real people instead, in days that are over: yesterday, 2026-03-01, 2026-03-01..2026-03-07."),
+    ] = "",
+    people: Annotated[int, typer.Option(min=1, help="At most so many real people.")] = 1000,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Walk made-up people along every path of a journey, without a server, and show what each of them gets."""
+    """Walk people along every path of a journey as it is now, without a server, and show what each of them gets."""
+    from rehearsal.against import compared
     from rehearsal.report import report
 
     async def work() -> None:
-        found = await report(journey, person or [])
+        if against:
+            real = await compared(Settings.read(), journey, against, most=people, console=err)
+            plain, lines = real.plain, [*real.lines()]
+        else:
+            found = await report(journey, person or [])
+            plain, lines = found.plain, [*found.lines(texts=texts), "", found.summary]
         if as_json:
-            sys.stdout.write(json.dumps(found.plain()) + "\n")
+            sys.stdout.write(json.dumps(plain()) + "\n")
             return
-        for line in [*found.lines(texts=texts), "", found.summary]:
+        for line in lines:
             out.print(line, highlight=False, markup=False, soft_wrap=True)
 
     _do(work())

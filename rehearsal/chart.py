@@ -5,48 +5,19 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from events import Event
+from reporting.chart import Chart, Kind, Node, Way
 from workflows.clock import spoken
 from workflows.definition import Journey
 
 from .paths import Path, source_of
 from .watched import Verb, name_of
 
-Kind = Literal["start", "send", "ask", "wait", "end"]
-"""ask: a wait that goes on in different ways. wait: everything else that is not a send."""
 Site = tuple[tuple[int, ...], str]
 """A place in the file and its words; several words at one place are several nodes."""
 START: Site = ((0,), "start")
 END: Site = ((1_000_000,), "end")
-
-
-@dataclass(frozen=True)
-class Node:
-    """One place; `words` may have several lines."""
-
-    name: str
-    kind: Kind
-    words: str
-
-
-@dataclass(frozen=True)
-class Way:
-    """From one place to another; `label` says when, if there is a choice."""
-
-    here: str
-    there: str
-    label: str
-
-
-@dataclass(frozen=True)
-class Chart:
-    """All places in the order of the file, from the start to the end, and all ways; `goal` ends it anywhere."""
-
-    nodes: tuple[Node, ...]
-    ways: tuple[Way, ...]
-    goal: str
 
 
 def chart_of(journey: Journey[Event], paths: Sequence[Path]) -> Chart:

@@ -16,7 +16,6 @@ from activities.rendering import Templates
 from activities.send import Sender
 from context.location import Places
 from context.stores import Store, read_stores
-from ingestion.accept import Acceptor
 from ingestion.opaque import Opaque
 from ingestion.router import Router
 from settings import ROOT, Settings
@@ -24,6 +23,8 @@ from storage.database import Database
 from storage.migrate import migrate
 from worker import sender_of
 from workflows.catalogue import Catalogue
+
+from .remembered import Remembering
 
 SECRET = "of a rehearsal, from which nothing leaves"  # noqa: S105  it guards nothing
 
@@ -41,7 +42,7 @@ class House:
 
     database: Database
     catalogue: Catalogue
-    acceptor: Acceptor
+    acceptor: Remembering
     router: Router
     sender: Sender
     policy: Policy
@@ -68,7 +69,7 @@ async def housed(*journeys: str, rules: dict[str, Any] | None = None) -> AsyncIt
             yield House(
                 database,
                 catalogue,
-                Acceptor(
+                Remembering(
                     database,
                     relevant=catalogue.relevant,
                     places=Places(settings.geoip_path, stores, settings.default_zone),

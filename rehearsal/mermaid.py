@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .chart import Chart, Kind
+from reporting.chart import Chart, Kind
 
 SHAPES: dict[Kind, tuple[str, str]] = {"send": ('["', '"]'), "ask": ('{{"', '"}}')}
 ROUND = ('("', '")')

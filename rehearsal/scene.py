@@ -60,12 +60,16 @@ class Scene:
 
     async def enters(self) -> None:
         """They are known: traits, and what they do not want."""
-        async with self.house.database.write() as connection:
-            await write_people(self.house.database, connection, [Person(self.user, self.now)])
-            await put_assignments(self.house.database, connection, self.user, self._arms, self.now)
+        await self.is_known(Person(self.user, self.now))
         await self.does("Identified", traits=self.persona.traits_told(self.user))
         if self.persona.refuses:
             await self.does("Unsubscribed", {"channel": "*", "topic": self.persona.refuses})
+
+    async def is_known(self, person: Person) -> None:
+        """Somebody is known as this, and is in the arms that were told."""
+        async with self.house.database.write() as connection:
+            await write_people(self.house.database, connection, [person])
+            await put_assignments(self.house.database, connection, self.user, self._arms, self.now)
 
     async def does(
         self,
@@ -90,7 +94,11 @@ class Scene:
             context=self.persona.context(self.user) | dict(context or {}),
             second_hand=second_hand,
         )
-        (result,) = await self.house.acceptor.commit([checked(message)])
+        await self.takes(checked(message))
+
+    async def takes(self, message: Incoming) -> None:
+        """The front door has taken this in, and everything that follows happens at once."""
+        (result,) = await self.house.acceptor.commit([message])
         if isinstance(result, Exception):
             raise result
         await self._settle()

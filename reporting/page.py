@@ -10,9 +10,12 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from liquid import Environment
+from markupsafe import Markup
 
+from .chart import FOLDER, chart_in
 from .figures import Table, days
 from .period import LONGEST_WINDOW, Period
+from .places import pictures
 from .plots import plots_of
 from .report import Report
 from .tables import tables_of
@@ -30,12 +33,18 @@ STYLE_HASH: Final = base64.b64encode(hashlib.sha256(_STYLE[1].encode()).digest()
 def report_page(report: Report, shop: str) -> str:
     """The page as HTML."""
     plots = plots_of(report)
+    charts = {name: chart for name in report.kinds if (chart := chart_in(FOLDER, name)) is not None}
+    drawn = [{"journey": name, "picture": Markup(text)} for name, text in pictures(report, charts)]  # noqa: S704  escaped there
     return _PAGE.render(
         shop=shop,
         period=_period(report.period),
         longest=LONGEST_WINDOW,
         problem="",
-        sections=[_section(table) | {"plots": _drawn(plots.get(table.name, []))} for table in tables_of(report)],
+        sections=[
+            _section(table)
+            | {"plots": _drawn(plots.get(table.name, [])), "pictures": drawn if table.name == "steps" else []}
+            for table in tables_of(report)
+        ],
         query=query_of(report.period),
         doubtful=[f"{one.journey}" for one in report.lifts if one.is_lopsided]
         + sorted({f"{one.journey}: {one.experiment}" for one in report.variants if one.is_lopsided}),

@@ -24,6 +24,7 @@ from storage.mailings import (
     mailings,
     withheld,
 )
+from storage.steps import Inside, Step, steps
 from workflows.catalogue import Catalogue, Listed
 from workflows.variants import HELD, LET_IN
 
@@ -63,6 +64,8 @@ class Report:
     latencies: list[Latency]
     fatigue: list[Fatigue]
     leaving: list[Leaving]
+    steps: list[Step]
+    inside: list[Inside]
 
 
 async def report_of(database: Database, catalogue: Catalogue, period: Period, holdout: float) -> Report:
@@ -93,6 +96,7 @@ async def _counted(connection: AsyncConnection, catalogue: Catalogue, period: Pe
             question = _question(each, experiment.name)
             groups = await groups_of(connection, question, *days, window, period.now)
             variants += compared(name, experiment.name, groups, experiment.arms)
+    places, inside = await steps(connection, *days)
     return Report(
         period=period,
         kinds={each.journey.name: each.journey.kind for each in journeys},
@@ -105,6 +109,8 @@ async def _counted(connection: AsyncConnection, catalogue: Catalogue, period: Pe
         latencies=list(_latencies((await latencies(connection, *days)).items())),
         fatigue=await fatigue(connection, *days, window),
         leaving=await leaving(connection, *days, window),
+        steps=places,
+        inside=inside,
     )
 
 

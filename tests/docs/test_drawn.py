@@ -8,15 +8,14 @@ from pathlib import Path
 import pytest
 
 from draw import PAGE, drawings, page_of
-from rehearsal.chart import Chart, Node, Way
 from rehearsal.mermaid import mermaid
-from rehearsal.picture import svg
+from reporting.chart import FOLDER, Chart, Node, Way, chart_in, written
+from reporting.picture import svg
 from settings import ROOT
 from tests.browsing import chromium, needs_browser
 from tests.programs import Place, command
 from workflows.catalogue import Catalogue
 
-FOLDER = ROOT / "docs" / "journeys"
 SHIPPED = sorted(path.stem for path in (ROOT / "journeys").glob("[a-z]*.py"))
 """Without those that tests add."""
 TWO = (Node("start", "start", "Begun"), Node("finish", "end", "end"))
@@ -56,6 +55,22 @@ async def test_a_condition_of_the_code() -> None:
     text = (await drawings(["post_purchase"]))["post_purchase.mmd"]
     assert '-- "order.category" -->' in text
     assert '-- "not order.category" -->' in text
+
+
+def test_counts_stand_in_the_boxes(tmp_path: Path) -> None:
+    """A chart is read as it was written, a picture takes counts by the words of a box, and what is no chart is none.
+
+    Killed by: losing a way or a kind on the way, or looking counts up by anything else.
+    """
+    chart = chart_in(FOLDER, "cart_abandonment")
+    assert chart is not None
+    (tmp_path / "again.json").write_text(written(chart))
+    assert chart_in(tmp_path, "again") == chart
+    assert "17 sent" in svg(chart, "t", {"email cart/last_call": "17 sent"})
+    assert "17 sent" not in svg(chart, "t")
+    (tmp_path / "other.json").write_text("[]")
+    assert chart_in(tmp_path, "other") is None
+    assert chart_in(tmp_path, "missing") is None
 
 
 def test_words_are_words() -> None:
@@ -103,7 +118,7 @@ async def test_the_command(tmp_path: Path) -> None:
     out = tmp_path / "drawn"
     said = await command(place, "starter.py", "draw", "win_back", "--out", str(out))
     assert said.code == 0, said.err
-    assert {path.name for path in out.glob("*")} == {"win_back.svg", "win_back.mmd"}
+    assert {path.name for path in out.glob("*")} == {"win_back.svg", "win_back.mmd", "win_back.json"}
     wrong = await command(place, "starter.py", "draw", "win_bck", "--out", str(out))
     assert wrong.code == 1
     assert "win_back" in wrong.err

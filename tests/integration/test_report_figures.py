@@ -7,14 +7,26 @@ from dataclasses import replace
 
 import pytest
 
+from reporting import places
+from reporting.chart import Chart, Node
 from reporting.comparison import compared
 from reporting.figures import said
 from reporting.tables import tables_of
 from storage.cohorts import Group
+from storage.runs import OpenRun, Place, put_run
 from tests.reported import DAY, DAY_ONE, HOUR, World, held_out, world_over
 from workflows.catalogue import Catalogue
 from workflows.variants import HELD, LET_IN, Experiment
 
+CHART = Chart(
+    (
+        Node("start", "start", "Signed Up"),
+        Node("step1", "send", "in_app or email cart/still_here"),
+        Node("finish", "end", "end"),
+    ),
+    (),
+    "",
+)
 CART = {"name": "Cart Updated", "key": "c", "cart_id": "c"}
 
 
@@ -86,6 +98,32 @@ async def test_messages(world: World) -> None:
         "withheld": 1, "refused": 1, "unknown": 1, "waiting": 2,
     }  # fmt: skip
     assert (push.sent, push.delivered, push.opened) == (1, 0, 0)
+
+
+async def test_where_people_are(world: World) -> None:
+    """Messages are counted at their place in the code, once and again alike, and people in the journey behind their newest one.
+
+    Killed by: counting "#2" as another place, messages of other days, or people whose pass is over.
+    """
+    at, step = DAY_ONE + HOUR, "in_app|email cart/still_here"
+    await world.is_sent("onboarding", "u-0", at, step=step)
+    await world.is_sent("onboarding", "u-1", at, step=f"{step} #2", status="withheld", reason="cap")
+    await world.is_sent("onboarding", "u-2", at, step=step, status="held")
+    await world.is_sent("onboarding", "u-3", at - 40 * DAY, step="email cart/last_call")
+    await world.is_sent("onboarding", "u-4", at, step="email cart/last_call", entry_id="e-0")
+    async with world.database.write() as connection:
+        for user in ("u-0", "u-3", "u-4", "u-5"):
+            run = OpenRun(Place("onboarding", user, ""), "e-1", 1, "r", "open", 1, at)
+            await put_run(world.database, connection, run)
+    report = await world.report()
+    assert [(each.step, each.sent, each.withheld, each.waiting, each.now) for each in report.steps] == [
+        ("email cart/last_call", 1, 0, 0, 1),
+        ("in_app or email cart/still_here", 1, 1, 1, 1),
+    ]
+    assert [(each.people, each.before) for each in report.inside] == [(4, 2)]
+    pictures = dict(places.pictures(report, {"onboarding": CHART}))
+    assert "1 sent · 1 withheld · 1 waiting · 1 here now" in pictures["onboarding"]
+    assert "2 before the first message" in pictures["onboarding"]
 
 
 async def test_why_withheld(world: World) -> None:

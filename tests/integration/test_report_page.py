@@ -98,7 +98,7 @@ async def test_files(world: World) -> None:
         assert found["withheld"][0]["reason"] == "<b>cap</b>"
         missing = await http.get("/report/nothing.csv", params=DAYS)
         assert missing.status_code == 404
-        assert "funnel, lift, revenue" in missing.text
+        assert "funnel, steps, lift, revenue" in missing.text
 
 
 @pytest.mark.parametrize("asked", [{"from": "tomorrow"}, {"from": "2026-03-02", "to": "2026-03-01"}, {"window": "0"}])
@@ -147,6 +147,11 @@ async def test_in_a_browser(world: World, tmp_path: Path) -> None:
         assert await page.get_by_text("<b>cap</b>").count() >= 1
         bar = await page.locator("#funnel svg .bar").first.bounding_box()
         assert bar is not None
+        await page.locator("#steps summary", has_text="onboarding").click()
+        drawn = await page.locator("#steps svg").first.bounding_box()
+        assert drawn is not None
+        assert drawn["height"] > 300
+        assert await page.locator("#steps svg text", has_text="12 entered").count() == 1
         assert bar["width"] > 20
         assert bar["height"] > 5
         widths = [await page.locator(part).first.bounding_box() for part in ("html", "main", "section")]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -23,7 +24,8 @@ COLORS: dict[Kind, tuple[str, str]] = {
     "start": ("#ece8df", "#565e59"),
     "end": ("#ece8df", "#565e59"),
 }
-STYLE = "font: 13px -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
+FONT = 'font-size="13" font-family="-apple-system, Segoe UI, Roboto, Helvetica, Arial, sans-serif"'
+"""As attributes: a page whose policy names its styles allows no others."""
 
 
 @dataclass(frozen=True)
@@ -33,19 +35,20 @@ class Box:
     node: Node
     lines: tuple[str, ...]
     top: int
+    count: str = ""
 
     @property
     def bottom(self) -> int:
-        return self.top + len(self.lines) * LINE + 2 * PADDING
+        return self.top + (len(self.lines) + bool(self.count)) * LINE + 2 * PADDING
 
     @property
     def middle(self) -> int:
         return (self.top + self.bottom) // 2
 
 
-def svg(chart: Chart, title: str) -> str:
-    """The picture; `title` is read out in its place."""
-    boxes = _boxes(chart)
+def svg(chart: Chart, title: str, counts: Mapping[str, str] | None = None) -> str:
+    """The picture; `title` is read out in its place. `counts` are written into boxes, by their words or their names."""
+    boxes = _boxes(chart, counts or {})
     places = {box.node.name: place for place, box in enumerate(boxes)}
     back = [way for way in chart.ways if places[way.there] <= places[way.here]]
     ahead = [way for way in chart.ways if places[way.there] > places[way.here] + 1]
@@ -63,21 +66,20 @@ def svg(chart: Chart, title: str) -> str:
     width, height = right + MARGIN, boxes[-1].bottom + MARGIN + max(0, len(goal) - 2) * LINE
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img"'
     arrow = (
-        '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto">'
+        '<defs><marker id="{TIP}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto">'
         '<path d="M0 0 8 4 0 8z" fill="#565e59"/></marker></defs>'
     )
     sheet = f'<rect width="{width}" height="{height}" rx="12" fill="#fdfcf9"/>'
-    return (
-        "\n".join([f'{head} style="{STYLE}">', f"<title>{escape(title)}</title>", arrow, sheet, *drawn, "</svg>"])
-        + "\n"
-    )
+    text = "\n".join([f"{head} {FONT}>", f"<title>{escape(title)}</title>", arrow, sheet, *drawn, "</svg>"]) + "\n"
+    # A page may hold several pictures, and those in a closed part of it lend no tips to others.
+    return text.replace("{TIP}", "tip-" + re.sub(r"\W+", "-", title))
 
 
-def _boxes(chart: Chart) -> list[Box]:
+def _boxes(chart: Chart, counts: Mapping[str, str]) -> list[Box]:
     found: list[Box] = []
     top = MARGIN
     for node in chart.nodes:
-        box = Box(node, _wrapped(node.words), top)
+        box = Box(node, _wrapped(node.words), top, counts.get(node.words) or counts.get(node.name, ""))
         found.append(box)
         top = box.bottom + GAP
     return found
@@ -113,10 +115,12 @@ def _box(box: Box, left: int) -> str:
         f'<rect x="{left}" y="{box.top}" width="{WIDTH}" height="{box.bottom - box.top}" rx="{round_}" '
         f'fill="{fill}" stroke="{stroke}"/>'
     )
+    said = [(line, "#16211e", "") for line in box.lines]
+    said += [(box.count, stroke, ' font-size="12" font-weight="600"')] if box.count else []
     return shape + "".join(
         f'<text x="{left + WIDTH // 2}" y="{box.top + PADDING + 13 + place * LINE}" text-anchor="middle" '
-        f'fill="#16211e">{escape(line)}</text>'
-        for place, line in enumerate(box.lines)
+        f'fill="{color}"{more}>{escape(line)}</text>'
+        for place, (line, color, more) in enumerate(said)
     )
 
 
@@ -150,7 +154,7 @@ def _goal(lines: Sequence[str], finish: Box, left: int) -> Iterator[str]:
 
 def _line(path: str, *, dashed: bool = False) -> str:
     dashes = ' stroke-dasharray="4 4"' if dashed else ""
-    return f'<path d="{path}" fill="none" stroke="#565e59"{dashes} marker-end="url(#tip)"/>'
+    return f'<path d="{path}" fill="none" stroke="#565e59"{dashes} marker-end="url(#{{TIP}})"/>'
 
 
 def _label(words: str, x: int, y: int, *, anchor: str = "start") -> str:
