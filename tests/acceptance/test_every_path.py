@@ -39,9 +39,7 @@ def wrong(told: Sequence[Told], zone: str, *, refuses: bool = False) -> list[str
 def late(path: Path, goals: frozenset[str]) -> list[str]:
     """What was sent after the goal had been reached."""
     reached = [turn.at for turn in path.turns if turn.what is not None and turn.what.event in goals]
-    if not reached or not path.end.startswith("ended by"):
-        return []
-    return [f"{each}: after the goal" for each in path.told if each.is_sent and each.at > reached[-1]]
+    return [f"{each}: after the goal" for each in path.told for at in reached[:1] if each.is_sent and each.at > at]
 
 
 @pytest.mark.parametrize("journey", JOURNEYS)
@@ -49,7 +47,8 @@ async def test_all_paths_for_everybody(journey: str) -> None:
     """T6: on every path, with every device, country, consent and zone, no message goes in the night of its reader, above
     the cap, against their word, or after the goal; and something goes to those who want it.
 
-    Killed by: leaving _in_quiet_hours, the caps or consent out of Timing and Reach, or goals out of the guard.
+    Killed by: leaving quiet hours or caps out of Timing, or consent out of Reach; or goals out of both the guard and
+    Router._end, each of which is enough where nothing happens at the same instant.
     """
     found: list[str] = []
     walks, reached = 0, set[str]()
@@ -91,7 +90,7 @@ def test_any_order_of_events(steps: list[tuple[str, int]], zone: str, hour: int)
     """T6: whatever happens in whatever order and however far apart, nobody is reminded of a cart they have bought, written to
     in their night, above the cap, or between saying that they want nothing and saying that they do.
 
-    Killed by: leaving the goal out of the guard or Router._end, quiet hours or caps out of Timing, or consent out of Reach.
+    Killed by: leaving quiet hours or caps out of Timing, consent out of Reach, or goals out of both the guard and Router._end.
     """
     with rehearse(persona=Persona(zone=zone, hour=hour, push=True), **RULES) as person:
         refused: list[tuple[Any, Any]] = []
