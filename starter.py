@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
+from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -434,7 +435,8 @@ def rehearse(
 
     async def work() -> None:
         if against:
-            real = await compared(Settings.read(), journey, against, most=people, console=err)
+            now = datetime.now(UTC)
+            real = await compared(Settings.read(), journey, against, most=people, console=err, now=now)
             plain, lines = real.plain, [*real.lines()]
         else:
             found = await report(journey, person or [])

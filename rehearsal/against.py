@@ -121,9 +121,11 @@ class Compared:
         return f"{message.at.astimezone(self.days.zone):%a %-d %b %H:%M}"
 
 
-async def compared(settings: Settings, journey: str, words: str, *, most: int, console: Console) -> Compared:
+async def compared(
+    settings: Settings, journey: str, words: str, *, most: int, console: Console, now: datetime
+) -> Compared:
     """Let these days happen again with the journeys as they are now; the database is only read."""
-    days = days_of(words, ZoneInfo(settings.default_zone), datetime.now(UTC))
+    days = days_of(words, ZoneInfo(settings.default_zone), now)
     async with opened(settings) as shop, housed() as house:
         with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
             task = bar.add_task("rehearsing", total=None)
@@ -132,7 +134,7 @@ async def compared(settings: Settings, journey: str, words: str, *, most: int, c
                 house,
                 journey,
                 days.start,
-                days.end,
+                min(days.end, now),  # what today still brings has not been sent either
                 most=most,
                 show=lambda done, of: bar.update(task, completed=done, total=of),
             )

@@ -9,15 +9,20 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from rich.console import Console
 
 from errors import SettingsError
-from rehearsal.against import Compared, Days, days_of
+from profiles.person import Person
+from rehearsal.against import Compared, Days, compared, days_of
 from rehearsal.house import House, housed
 from rehearsal.persona import MONDAY, Persona
 from rehearsal.replay import Difference, Message, replay
 from rehearsal.scene import Scene
+from settings import Settings
+from storage.people import write_people
 from storage.tables import events, people, sends
 from tests.programs import Place, command
+from tests.reported import DAY_ONE, HOUR, world_over
 
 BERLIN = ZoneInfo("Europe/Berlin")
 WEEK = Days(MONDAY, MONDAY + timedelta(days=6), BERLIN)
@@ -148,6 +153,24 @@ def test_days() -> None:
         datetime(2026, 3, 28, 23, tzinfo=UTC),
         datetime(2026, 3, 29, 22, tzinfo=UTC),
     )
+
+
+async def test_today(tmp_path: Path) -> None:
+    """Of today what has been is compared, and nothing that is still to come is called new.
+
+    Killed by: letting the whole day pass.
+    """
+    url, now = f"sqlite:///{tmp_path / 'journeyman.db'}", DAY_ONE + HOUR
+    async with world_over(url) as world:
+        await world.enters("onboarding", "u-1")
+        await world.is_sent("onboarding", "u-1", DAY_ONE, template="onboarding/welcome")
+        async with world.database.write() as connection:
+            ada = Person("u-1", DAY_ONE, traits={"email": "ada@example.org", "firstName": "Ada"})
+            await write_people(world.database, connection, [ada])
+    settings = Settings(database=url, data_dir=tmp_path, default_zone="UTC")
+    day, console = f"{DAY_ONE.date()}", Console(stderr=True)
+    found = (await compared(settings, "onboarding", day, most=10, console=console, now=now)).found
+    assert (len(found.same), found.gone, found.new) == (1, [], [])
 
 
 async def test_the_command(tmp_path: Path) -> None:
